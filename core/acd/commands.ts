@@ -1,0 +1,26 @@
+/** What management asks of the dispatcher, and what it answers. Codes are those of MI errors. */
+import type { Provisioning } from './provisioning.js';
+
+export type Command =
+  | { kind: 'load'; provisioning: Provisioning }
+  | { kind: 'agent_login'; agent_id: string; logged_in: boolean }
+  | { kind: 'dispatch'; call: string; agent_id: string }
+  /** Sets internal dispatching, or, with `on` left out, asks for it. */
+  | { kind: 'internal_dispatching'; on?: boolean }
+  | { kind: 'reset_stats' };
+
+export type CommandResult =
+  | { ok: true; dispatching?: boolean }
+  | { ok: false; code: number; message: string };
+
+/** E_CALLCENTER_AGENT_REPORT: raised at every change of an agent's state and at every delivery. */
+export interface AgentEvent {
+  agent_id: string;
+  state: 'offline' | 'free' | 'incall' | 'inchat' | 'wrapup';
+  /** While a wrapup runs; ms since the epoch, else 0. */
+  wrapup_ends_ms: number;
+  /** At a delivery, else ''. */
+  flow_id: string;
+  /** At a delivery in inchat, else 0. */
+  ongoing_sessions: number;
+}
