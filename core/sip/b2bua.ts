@@ -1,0 +1,198 @@
+/**
+ * The B2BUA of one worker: takes requests from the transaction layer to their call or answers them, and
+ * takes decisions to their call.
+ */
+
+import { unreachable } from '../assert.js';
+import type { Decision } from '../messages.js';
+import { buildResponse } from './build.js';
+import { flatten, utf8FromBytes } from './bytes.js';
+import { Call } from './call.js';
+import { ALLOW, type B2buaEnvironment, type B2buaOptions } from './environment.js';
+import type { SipRequest, SipResponse } from './message.js';
+import { sdpKind } from './sdp.js';
+import {
+  type ClientTx,
+  type Layer,
+  type Registry,
+  type RequestOwner,
+  registryKey,
+  type ServerTx,
+} from './session.js';
+import { shardOf } from './shard.js';
+import { TransactionLayer, type TransactionUser } from './transaction-layer.js';
+import type { Path, SipTimes } from './transport.js';
+import { parseUri, unescapeUri } from './uri.js';
+
+/** Methods that we know and do not serve outside a dialog: 405; others are 501 (RFC 3261 8.2.1). */
+const KNOWN_METHODS = new Set(
+  'REGISTER SUBSCRIBE NOTIFY PUBLISH REFER PRACK INFO MESSAGE UPDATE BYE'.split(' '),
+);
+
+export class B2bua implements TransactionUser<RequestOwner> {
+  readonly layer: Layer;
+  private readonly calls = new Map<string, Call>();
+  private readonly sessions: Registry = new Map();
+
+  constructor(
+    private readonly env: B2buaEnvironment,
+    private readonly options: B2buaOptions,
+    times?: SipTimes,
+  ) {
+    this.layer = new TransactionLayer<RequestOwner>(env, this, times);
+  }
+
+  /** How many calls have not ended. */
+  get size(): number {
+    return this.calls.size;
+  }
+
+  /** How many dialogs there are, those on their way out too. */
+  get dialogs(): number {
+    return this.sessions.size;
+  }
+
+  /** A datagram, as a byte string. */
+  receive(text: string, path: Path): void {
+    this.layer.receive(text, path);
+  }
+
+  /** Carries out a decision; one about a call that is gone is no error, it crossed the report. */
+  decide(decision: Decision): void {
+    const call = this.calls.get(decision.call);
+    if (call === undefined) return;
+    switch (decision.kind) {
+      case 'connect':
+        return call.connect(decision);
+      case 'drop':
+        return call.drop(decision.leg);
+      case 'progress':
+        return call.progress();
+      case 'end':
+        return call.end(decision);
+      default:
+        return unreachable(decision);
+    }
+  }
+
+  /** Ends every call with BYE or 503: the engine stops. */
+  endAll(why: string): void {
+    for (const call of [...this.calls.values()]) call.abandon(why);
+  }
+
+  // The transaction user.
+
+  request(tx: ServerTx, request: SipRequest): void {
+    if (request.toTag !== '') {
+      const session = this.sessions.get(registryKey(request.toTag));
+      if (session === undefined || session.dialog.callId !== request.callId) return this.refuse(tx, 481);
+      return session.receive(tx, request);
+    }
+    const unsupported = request.list('require');
+    if (unsupported.length > 0) return this.refuse(tx, 420, [['Unsupported', unsupported.join(', ')]]);
+    switch (request.method) {
+      case 'INVITE':
+        return this.invite(tx, request);
+      case 'OPTIONS':
+        if (!this.env.accepting()) return this.refuse(tx, 503, this.retryAfter());
+        return this.refuse(tx, 200, [
+          ['Allow', ALLOW],
+          ['Accept', 'application/sdp'],
+        ]);
+      default:
+        return this.refuse(tx, KNOWN_METHODS.has(request.method) ? 405 : 501, [['Allow', ALLOW]]);
+    }
+  }
+
+  ack(request: SipRequest): void {
+    const session = this.sessions.get(registryKey(request.toTag));
+    if (session?.dialog.callId === request.callId) session.receiveAck(request);
+  }
+
+  cancel(tx: ServerTx): void {
+    tx.owner?.cancelled(tx);
+  }
+
+  response(tx: ClientTx, response: SipResponse): void {
+    tx.owner?.response(tx, response);
+  }
+
+  timeout(tx: ClientTx): void {
+    tx.owner?.noResponse(tx);
+  }
+
+  transportError(tx: ClientTx): void {
+    tx.owner?.noResponse(tx);
+  }
+
+  stray(): void {
+    // A 2xx whose dialog and transaction are long gone: its sender gives up by itself (RFC 3261 13.3.1.4).
+  }
+
+  /** An INVITE outside any dialog: a new call, or a refusal. */
+  private invite(tx: ServerTx, request: SipRequest): void {
+    if (!this.env.accepting()) return this.refuse(tx, 503, this.retryAfter());
+    const maxForwards = request.maxForwards ?? 70;
+    if (maxForwards <= 0) return this.refuse(tx, 483);
+    if (request.body !== '' && request.contentType !== 'application/sdp') {
+      return this.refuse(tx, 415, [['Accept', 'application/sdp']]);
+    }
+    if (request.header('content-encoding') !== undefined)
+      return this.refuse(tx, 415, [['Accept-Encoding', 'identity']]);
+    const uri = parseUri(request.uri);
+    if (uri === undefined || uri.scheme === 'tel') return this.refuse(tx, uri === undefined ? 400 : 416);
+    if (request.contact === undefined)
+      return this.refuse(tx, 400, [['Reason', 'SIP;cause=400;text="no Contact"']]);
+    const routed = this.env.route(request, tx.path);
+    if ('status' in routed) return this.refuse(tx, routed.status, [['Reason', routed.reason]]);
+
+    const from = parseUri(request.from.uri);
+    const id = this.env.newCallId();
+    const call = new Call(
+      this.env,
+      this.layer,
+      this.sessions,
+      this.options,
+      tx,
+      {
+        id,
+        shard: shardOf(request.callId),
+        maxForwards: maxForwards - 1,
+        callerUri: flatten(request.from.uri),
+        callerDisplay: flatten(request.from.display),
+        identity: this.identity(request),
+      },
+      (ended) => this.calls.delete(ended.id),
+    );
+    tx.owner = { response() {}, noResponse() {}, cancelled: () => call.cancelled() };
+    this.calls.set(id, call);
+    this.env.report({
+      kind: 'arrived',
+      call: id,
+      at_ms: this.env.timers.now_ms,
+      flow: utf8FromBytes(routed.flow),
+      param: utf8FromBytes(routed.param),
+      media: routed.media ?? (request.body === '' ? 'rtp' : sdpKind(request.body)),
+      caller_user: from === undefined ? undefined : utf8FromBytes(unescapeUri(from.user)),
+      caller_display: utf8FromBytes(request.from.display),
+    });
+  }
+
+  /** Headers that tell an agent who calls (RFC 3323, RFC 3325 and those configured). */
+  private identity(request: SipRequest): [string, string][] {
+    const headers: [string, string][] = [];
+    for (const name of ['P-Asserted-Identity', 'Privacy', ...this.options.identity_headers]) {
+      for (const value of request.headers(name.toLowerCase())) headers.push([name, flatten(value)]);
+    }
+    return headers;
+  }
+
+  private refuse(tx: ServerTx, status: number, headers: readonly (readonly [string, string])[] = []): void {
+    tx.respond(status, buildResponse(tx.request, tx.path, status, { toTag: this.env.token(), headers }));
+  }
+
+  /** 1 to 3 s, so that a carrier's calls do not all come back at once. */
+  private retryAfter(): [string, string][] {
+    return [['Retry-After', String(1 + Math.floor(this.env.random() * 3))]];
+  }
+}

@@ -1,0 +1,53 @@
+/** What the B2BUA needs from the thread that runs it, and what it can be told to do differently. */
+import type { Report } from '../messages.js';
+import type { SipRequest } from './message.js';
+import type { Path, SipEnvironment } from './transport.js';
+
+/** A place to send to; addresses, not names. */
+export interface Target {
+  host: string;
+  port: number;
+}
+
+/** What routing made of an initial INVITE: a flow, or a refusal. */
+export type Routed =
+  | { flow: string; param: string; media: 'rtp' | 'msrp' | undefined }
+  | { status: number; reason: string };
+
+export interface B2buaEnvironment extends SipEnvironment {
+  /** The local socket from which our own legs reach `host` (an IP address). */
+  socketFor(host: string): number;
+  /** How Via and Contact name a local socket: `host:port`, never a wildcard address. */
+  sentBy(socket: number): string;
+  /** Where requests to `uri` go (RFC 3263), best first; none when it cannot be told. Answers at once for addresses. */
+  resolve(uri: string, found: (targets: readonly Target[]) => void): void;
+  /** Which flow an initial INVITE enters. */
+  route(request: SipRequest, path: Path): Routed;
+  /** False while the engine takes no new calls: the way to the dispatcher is filling up, or it is stopping. */
+  accepting(): boolean;
+  report(report: Report): void;
+  /** A fresh call id: unique over restarts, short, of token characters. */
+  newCallId(): string;
+  /** A random fraction, 0 <= n < 1. */
+  random(): number;
+  /** One line for people. */
+  log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, string | number>): void;
+}
+
+export interface B2buaOptions {
+  /** Whether a new leg of an answered caller is offered to (early) or asked for its offer (late). */
+  offer: 'late' | 'early';
+  /** Hosts of locations that are offered to early whatever `offer` says, lower-case. */
+  early_offer_hosts: readonly string[];
+  agent_ring_timeout_ms: number;
+  agent_no_response_timeout_ms: number;
+  /** Header names, besides P-Asserted-Identity and Privacy, that an agent's INVITE gets from the caller's. */
+  identity_headers: readonly string[];
+}
+
+/** A media server that neither answers nor refuses is given up after this long. */
+export const MEDIA_SETUP_TIMEOUT_MS = 10_000;
+/** A caller who does not answer a re-INVITE within this is lost (ladders: moving an answered caller). */
+export const MOVE_TIMEOUT_MS = 8_000;
+
+export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE';

@@ -1,0 +1,102 @@
+/**
+ * Carrying a request inside a dialog from one side of a call to the other and its answer back (ladders:
+ * inside a dialog).
+ */
+import type { SipRequest, SipResponse } from './message.js';
+import { sameSession } from './sdp.js';
+import type { ClientTx, Header, RequestOwner, ServerTx, Session } from './session.js';
+
+/** A re-INVITE on its way across. */
+export interface Exchange {
+  /** The side that sent it took it back. */
+  cancel(): void;
+}
+
+/** Headers of INFO and MESSAGE that are meant for the far end. */
+const CARRIED = ['info-package', 'content-disposition', 'content-language', 'content-encoding'];
+
+/**
+ * Carries the open re-INVITE of `from` to `to`. `done` gets the status of `to`'s answer, after `from` has been
+ * answered. 408 and 481 would end the dialog of `from`, which is not at fault: he gets 500.
+ */
+export function carryInvite(from: Session, to: Session, done: (status: number) => void): Exchange {
+  const before = from.remoteSdp;
+  const offer = from.peerOffer;
+  const unchanged = offer !== '' && sameSession(before, offer);
+  to.invite(offer, {
+    answered(sdp) {
+      if (from.invited) {
+        if (to.acknowledgeDue) {
+          from.acceptInvite(sdp, undefined, (answer) => {
+            if (to.acknowledgeDue) to.acknowledge(answer);
+          });
+        } else from.acceptInvite(sdp);
+        return done(200);
+      }
+      // Taken back while the answer was on its way: the far end returns to what was in force.
+      if (to.acknowledgeDue) to.acknowledge(before);
+      else if (!unchanged && before !== '' && !to.ended && !to.busy) {
+        to.invite(before, { answered: () => done(200), refused: () => done(200) });
+        return;
+      }
+      done(200);
+    },
+    refused(status) {
+      const fatal = status === 408 || status === 481;
+      from.refuseInvite(fatal ? 500 : status, fatal ? [['Retry-After', '2']] : []);
+      done(status);
+    },
+  });
+  return { cancel: () => to.cancel([]) };
+}
+
+/**
+ * Carries UPDATE, INFO or MESSAGE of `from` to `to`, or answers it where there is nothing to carry: an UPDATE
+ * without SDP or with the SDP unchanged, or one before there is a far end (`to` undefined).
+ */
+export function carryRequest(
+  tx: ServerTx,
+  request: SipRequest,
+  from: Session,
+  to: Session | undefined,
+  done: (status: number) => void,
+): void {
+  const offer = request.method === 'UPDATE' ? request.body : '';
+  if (request.method === 'UPDATE') {
+    if (offer === '') return from.respond(tx, 200);
+    if (sameSession(from.remoteSdp, offer) && from.localSdp !== '') {
+      return from.respond(tx, 200, [], from.localSdp, 'application/sdp');
+    }
+    if (from.busy || to?.busy) {
+      return from.inviting ? from.respond(tx, 491) : from.respond(tx, 500, [['Retry-After', '1']]);
+    }
+  }
+  if (to === undefined || to.ended) return from.respond(tx, 500, [['Retry-After', '2']]);
+  const owner: RequestOwner = {
+    response(_tx: ClientTx, response: SipResponse) {
+      if (response.status < 200) return;
+      const fatal = response.status === 408 || response.status === 481;
+      if (fatal) from.respond(tx, 500, [['Retry-After', '2']]);
+      else if (offer !== '' && response.status < 300) {
+        from.takeRemote(offer);
+        to.takeRemote(response.body);
+        from.respond(tx, response.status, [], from.ownAnswer(response.body), 'application/sdp');
+      } else {
+        const headers: Header = response.status === 405 ? [['Allow', response.header('allow') ?? '']] : [];
+        from.respond(tx, response.status, headers, response.body, response.contentType);
+      }
+      done(response.status);
+    },
+    noResponse() {
+      from.respond(tx, 500, [['Retry-After', '2']]);
+      done(408);
+    },
+    cancelled() {},
+  };
+  const headers: [string, string][] = [];
+  for (const name of CARRIED) {
+    const value = request.header(name);
+    if (value !== undefined) headers.push([name, value]);
+  }
+  to.send(request.method, request.body, request.header('content-type') ?? '', headers, owner);
+}

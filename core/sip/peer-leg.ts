@@ -1,0 +1,233 @@
+/**
+ * A leg that the engine makes toward a media server or an agent: set up, answered, joined to the caller,
+ * released. It knows its own far end; what its answer means for the caller is the call's business.
+ */
+import type { Timer } from '../timers.js';
+import {
+  type B2buaEnvironment,
+  type B2buaOptions,
+  MEDIA_SETUP_TIMEOUT_MS,
+  type Target,
+} from './environment.js';
+import type { SipRequest, SipResponse } from './message.js';
+import { formatNameAddr, parseNameAddr } from './name-addr.js';
+import {
+  type Header,
+  type Layer,
+  type Registry,
+  type ServerTx,
+  Session,
+  type SessionUser,
+} from './session.js';
+import { mintCallId } from './shard.js';
+import { parseUri } from './uri.js';
+
+/** Refusals of an INVITE without SDP that are worth one more try with an offer. */
+const WANTS_OFFER = new Set([400, 415, 488, 606]);
+/** Reason of a CANCEL because another leg got the call (RFC 3326). */
+export const ELSEWHERE: Header = [['Reason', 'SIP;cause=200;text="Call completed elsewhere"']];
+
+/** What every leg of a call has from its call. */
+export interface LegContext {
+  readonly env: B2buaEnvironment;
+  readonly layer: Layer;
+  readonly registry: Registry;
+  readonly options: B2buaOptions;
+  readonly id: string;
+  readonly shard: number;
+  readonly maxForwards: number;
+  /** From of the caller, and the headers that tell an agent who he is. */
+  readonly callerUri: string;
+  readonly callerDisplay: string;
+  readonly identity: Header;
+  /** The caller's SDP in force, '' when there is none yet. */
+  callerSdp(): string;
+  legProvisional(leg: PeerLeg, response: SipResponse): void;
+  legAnswered(leg: PeerLeg, sdp: string): void;
+  /** The leg is over before it answered; it has been released. */
+  legRefused(leg: PeerLeg, status: number): void;
+  legInvite(leg: PeerLeg): void;
+  legInviteCancelled(leg: PeerLeg): void;
+  legAck(leg: PeerLeg): void;
+  legRequest(leg: PeerLeg, tx: ServerTx, request: SipRequest): void;
+  /** The far end hung up, or was lost. */
+  legBye(leg: PeerLeg, request: SipRequest | undefined): void;
+}
+
+export class PeerLeg implements SessionUser {
+  state: 'inviting' | 'answered' | 'joined' | 'released' = 'inviting';
+  answered_ms = 0;
+  /** Whether a 18x has been reported. */
+  ringing = false;
+  private current: Session | undefined;
+  private targets: readonly Target[] = [];
+  private nextTarget = 0;
+  private attempts = 0;
+  private offer = '';
+  private noResponse: Timer | undefined;
+  private noAnswer: Timer | undefined;
+
+  constructor(
+    private readonly context: LegContext,
+    readonly number: number,
+    readonly role: 'media' | 'agent',
+    readonly uri: string,
+    /** From display name, a byte string; '' for the caller's own. */
+    private readonly display: string,
+  ) {}
+
+  /** The dialog with the far end. */
+  get session(): Session {
+    return this.current as Session;
+  }
+
+  /** Sends the INVITE, with `offer` or, with '', without one. */
+  start(offer: string): void {
+    const { env, options } = this.context;
+    this.offer = offer;
+    const limit_ms = this.role === 'agent' ? options.agent_ring_timeout_ms : MEDIA_SETUP_TIMEOUT_MS;
+    this.noAnswer = env.timers.set(limit_ms, () => this.giveUp());
+    if (this.role === 'agent')
+      this.noResponse = env.timers.set(options.agent_no_response_timeout_ms, () => this.giveUp());
+    env.resolve(this.uri, (targets) => {
+      if (this.state !== 'inviting') return;
+      this.targets = targets;
+      if (targets.length === 0) this.fail(503);
+      else this.attempt();
+    });
+  }
+
+  /** Whether this leg offers early although the engine's default is late. */
+  static offersEarly(uri: string, options: B2buaOptions): boolean {
+    if (options.offer === 'early') return true;
+    const host = parseUri(uri)?.host ?? '';
+    return options.early_offer_hosts.includes(host);
+  }
+
+  /** Hangs up or cancels. The call hears no more of this leg. */
+  release(headers: Header = []): void {
+    if (this.state === 'released') return;
+    const inviting = this.state === 'inviting';
+    this.state = 'released';
+    this.stopTimers();
+    const session = this.current;
+    if (session === undefined || session.ended) return;
+    if (inviting) session.cancel(headers);
+    else session.bye(headers);
+  }
+
+  private attempt(): void {
+    const { env, layer, registry, id, shard, maxForwards, callerUri, callerDisplay, identity } = this.context;
+    const target = this.targets[this.nextTarget++] as Target;
+    const display = this.display === '' ? callerDisplay : this.display;
+    const session = Session.outgoing(
+      env,
+      layer,
+      registry,
+      {
+        callId: mintCallId(`${id}.${this.number}.${this.attempts++}.`, shard),
+        localTag: env.token(),
+        uri: this.uri,
+        from: formatNameAddr(display, callerUri),
+        to: `<${this.uri}>`,
+        maxForwards,
+        routes: [],
+        headers: this.role === 'agent' ? identity.map((header) => withName(header, display)) : [],
+        target,
+      },
+      this,
+    );
+    this.current = session;
+    session.invite(this.offer, {
+      provisional: (response) => this.provisional(response),
+      answered: (sdp) => this.answered(session, sdp),
+      refused: (status) => this.refused(session, status),
+    });
+  }
+
+  private provisional(response: SipResponse): void {
+    if (this.state !== 'inviting') return;
+    this.context.env.timers.cancel(this.noResponse);
+    if (response.status > 100) this.context.legProvisional(this, response);
+  }
+
+  private answered(session: Session, sdp: string): void {
+    if (this.state !== 'inviting') return session.bye();
+    this.stopTimers();
+    this.answered_ms = this.context.env.timers.now_ms;
+    this.state = 'answered';
+    this.context.legAnswered(this, sdp);
+  }
+
+  private refused(session: Session, status: number): void {
+    session.forget();
+    if (this.state !== 'inviting') return;
+    const unreachable = status === 408 || status === 503;
+    if (unreachable && !this.ringing && this.nextTarget < this.targets.length) return this.attempt();
+    const offer = this.context.callerSdp();
+    if (this.offer === '' && offer !== '' && WANTS_OFFER.has(status)) {
+      this.offer = offer;
+      this.nextTarget--;
+      return this.attempt();
+    }
+    this.fail(status);
+  }
+
+  private giveUp(): void {
+    this.release();
+    this.context.legRefused(this, 408);
+  }
+
+  private fail(status: number): void {
+    this.state = 'released';
+    this.stopTimers();
+    this.context.legRefused(this, status);
+  }
+
+  private stopTimers(): void {
+    this.context.env.timers.cancel(this.noResponse);
+    this.context.env.timers.cancel(this.noAnswer);
+  }
+
+  // The far end's own requests.
+
+  onInvite(): void {
+    this.context.legInvite(this);
+  }
+
+  onInviteCancelled(): void {
+    this.context.legInviteCancelled(this);
+  }
+
+  onAck(): void {
+    this.context.legAck(this);
+  }
+
+  onNoAck(session: Session): void {
+    session.bye();
+    this.hungUp(undefined);
+  }
+
+  onRequest(_session: Session, tx: ServerTx, request: SipRequest): void {
+    this.context.legRequest(this, tx, request);
+  }
+
+  onBye(_session: Session, request: SipRequest): void {
+    this.hungUp(request);
+  }
+
+  private hungUp(request: SipRequest | undefined): void {
+    if (this.state === 'released') return;
+    this.state = 'released';
+    this.stopTimers();
+    this.context.legBye(this, request);
+  }
+}
+
+/** The identity header with the name that the agent's From shows (RFC 3325). */
+function withName(header: readonly [string, string], display: string): readonly [string, string] {
+  const [name, value] = header;
+  if (name !== 'P-Asserted-Identity') return header;
+  const parsed = parseNameAddr(value);
+  return parsed === undefined ? header : [name, formatNameAddr(display, parsed.uri, parsed.params)];
+}

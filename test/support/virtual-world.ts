@@ -1,0 +1,218 @@
+/**
+ * A B2BUA in virtual time among scripted peers: what it sends lands in the inbox of the peer with that
+ * address at once, what a peer sends is received at once, and time passes only in `advance`.
+ */
+import type { Decision, Report } from '../../core/messages.js';
+import { B2bua } from '../../core/sip/b2bua.js';
+import { buildRequest, buildResponse } from '../../core/sip/build.js';
+import type { B2buaOptions } from '../../core/sip/environment.js';
+import { SipRequest, SipResponse } from '../../core/sip/message.js';
+import { parseMessage } from '../../core/sip/parser.js';
+import { parseUri } from '../../core/sip/uri.js';
+import { TimerWheel } from '../../core/timers.js';
+
+export const ENGINE = '192.0.2.1:5060';
+export const OPTIONS: B2buaOptions = {
+  offer: 'late',
+  early_offer_hosts: [],
+  agent_ring_timeout_ms: 30_000,
+  agent_no_response_timeout_ms: 4_000,
+  identity_headers: ['X-Account'],
+};
+
+/** An SDP with one audio stream of `port`; `media` adds further m-lines. */
+export function sdp(host: string, port: number, ...media: string[]): string {
+  const lines = [
+    'v=0',
+    `o=- 1 1 IN IP4 ${host}`,
+    's=-',
+    `c=IN IP4 ${host}`,
+    't=0 0',
+    `m=audio ${port} RTP/AVP 0`,
+    'a=rtpmap:0 PCMU/8000',
+    ...media,
+  ];
+  return `${lines.join('\r\n')}\r\n`;
+}
+
+export class World {
+  readonly timers = new TimerWheel(1_000_000);
+  readonly b2bua: B2bua;
+  readonly reports: Report[] = [];
+  private readonly peers = new Map<string, Peer>();
+  private tokens = 0;
+  private calls = 0;
+
+  constructor(options: Partial<B2buaOptions> = {}) {
+    this.b2bua = new B2bua(
+      {
+        timers: this.timers,
+        send: (path, text) => this.peers.get(path.host)?.receive(text),
+        token: () => `tok${(this.tokens++).toString(36).padStart(13, '0')}`,
+        random: () => 0.5,
+        socketFor: () => 1,
+        sentBy: (socket) => (socket === 0 ? ENGINE : '192.0.2.1:5160'),
+        resolve: (uri, found) => {
+          const parsed = parseUri(uri);
+          found(
+            parsed === undefined || !this.peers.has(parsed.host)
+              ? []
+              : [{ host: parsed.host, port: parsed.port || 5060 }],
+          );
+        },
+        route: (request) => ({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined }),
+        accepting: () => true,
+        report: (report) => {
+          this.reports.push(report);
+        },
+        newCallId: () => `call${++this.calls}`,
+        log: () => {},
+      },
+      { ...OPTIONS, ...options },
+    );
+  }
+
+  peer(host: string): Peer {
+    const peer = new Peer(this, host);
+    this.peers.set(host, peer);
+    return peer;
+  }
+
+  decide(decision: Decision): void {
+    this.b2bua.decide(decision);
+  }
+
+  /** Lets time pass, 10 ms at a time. */
+  advance(ms: number): void {
+    const until = this.timers.now_ms + ms;
+    while (this.timers.now_ms < until) this.timers.advance(Math.min(until, this.timers.now_ms + 10));
+  }
+
+  /** The reports since the last call, without the times. */
+  told(): string[] {
+    return this.reports.splice(0).map((report) => {
+      switch (report.kind) {
+        case 'leg_failed':
+          return `leg_failed ${report.leg} ${report.status} ${report.refused_by}`;
+        case 'leg_connected':
+        case 'leg_ended':
+        case 'leg_ringing':
+          return `${report.kind} ${report.leg}`;
+        case 'caller_gone':
+          return `caller_gone ${report.how}`;
+        default:
+          return report.kind;
+      }
+    });
+  }
+}
+
+export interface ReplyOptions {
+  sdp?: string;
+  tag?: string;
+  headers?: [string, string][];
+}
+
+export class Peer {
+  readonly inbox: (SipRequest | SipResponse)[] = [];
+  private cseq = 0;
+  private branches = 0;
+
+  constructor(
+    private readonly world: World,
+    readonly host: string,
+  ) {}
+
+  receive(text: string): void {
+    const message = parseMessage(text);
+    if (message.kind === 'failure')
+      throw new Error(`the engine sent what it cannot parse itself: ${message.reason}\n${text}`);
+    this.inbox.push(message);
+  }
+
+  /** Takes the oldest request of that method out of the inbox; fails when there is none. */
+  request(method: string): SipRequest {
+    const index = this.inbox.findIndex(
+      (message) => message instanceof SipRequest && message.method === method,
+    );
+    if (index < 0) throw new Error(`${this.host} got no ${method}; inbox: ${this.summary()}`);
+    return this.inbox.splice(index, 1)[0] as SipRequest;
+  }
+
+  /** Takes the oldest response of that status (and CSeq method) out of the inbox; fails when there is none. */
+  response(status: number, method?: string): SipResponse {
+    const index = this.inbox.findIndex(
+      (message) =>
+        message instanceof SipResponse &&
+        message.status === status &&
+        (method === undefined || message.method === method),
+    );
+    if (index < 0) throw new Error(`${this.host} got no ${status}; inbox: ${this.summary()}`);
+    return this.inbox.splice(index, 1)[0] as SipResponse;
+  }
+
+  /** What has come and was not taken, one word each. */
+  summary(): string {
+    return this.inbox
+      .map((message) => (message instanceof SipRequest ? message.method : `${message.status}`))
+      .join(' ');
+  }
+
+  reply(request: SipRequest, status: number, options: ReplyOptions = {}): void {
+    const text = buildResponse(request, { host: '192.0.2.1', port: 5160 }, status, {
+      toTag: options.tag ?? `tag-${this.host}`,
+      contact: `<sip:peer@${this.host}:5060>`,
+      headers: options.headers ?? [],
+      ...(options.sdp === undefined ? {} : { body: options.sdp, contentType: 'application/sdp' }),
+    });
+    this.world.b2bua.receive(text, { socket: 1, host: this.host, port: 5060 });
+  }
+
+  /** Sends a request. `dialog` is a message of the engine's in the dialog: a response to us or a request of his. */
+  send(
+    method: string,
+    fields: {
+      uri?: string;
+      callId?: string;
+      dialog?: SipRequest | SipResponse;
+      sdp?: string;
+      cseq?: number;
+      branch?: string;
+      headers?: [string, string][];
+      maxForwards?: number;
+      body?: string;
+      contentType?: string;
+      from?: string;
+    },
+  ): string {
+    const { dialog } = fields;
+    const isResponse = dialog instanceof SipResponse;
+    const from =
+      fields.from ??
+      (dialog === undefined
+        ? `"Ann" <sip:ann@${this.host}>;tag=caller`
+        : (dialog.header(isResponse ? 'from' : 'to') as string));
+    const to =
+      dialog === undefined ? `<${fields.uri}>` : (dialog.header(isResponse ? 'to' : 'from') as string);
+    const cseq = fields.cseq ?? (method === 'ACK' ? (dialog?.cseq ?? this.cseq) : ++this.cseq);
+    const branch = fields.branch ?? `z9hG4bK-${this.host}-${this.branches++}`;
+    const local =
+      !isResponse && dialog !== undefined && !from.includes('tag=') ? `${from};tag=tag-${this.host}` : from;
+    const body = fields.sdp ?? fields.body;
+    const text = buildRequest({
+      method,
+      uri: fields.uri ?? dialog?.contact?.uri ?? 'sip:engine@192.0.2.1',
+      via: `SIP/2.0/UDP ${this.host}:5060;branch=${branch};rport`,
+      from: local,
+      to,
+      callId: fields.callId ?? dialog?.callId ?? 'call-id@caller',
+      cseq,
+      maxForwards: fields.maxForwards ?? 70,
+      contact: `<sip:peer@${this.host}:5060>`,
+      headers: fields.headers ?? [],
+      ...(body === undefined ? {} : { body, contentType: fields.contentType ?? 'application/sdp' }),
+    });
+    this.world.b2bua.receive(text, { socket: 0, host: this.host, port: 5060 });
+    return branch;
+  }
+}
