@@ -100,7 +100,7 @@ export function bareUri(route: string): string {
 /** A From or To value less its tag parameter; other parameters stay. */
 function withoutTag(value: string): string {
   const close = value.lastIndexOf('>');
-  const from = close < 0 ? 0 : close;
+  const from = Math.max(close, 0);
   const semicolon = value.indexOf(';', from);
   if (semicolon < 0) return value;
   let kept = value.slice(0, semicolon).trimEnd();
