@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { pino } from 'pino';
 import t from 'tap';
-import type { WebSocket } from 'ws';
+import { WebSocket } from 'ws';
 import { MAX_REQUEST, MAX_UNREAD } from '../../../workers/mi/listener.js';
 import { startMi } from '../../../workers/mi/server.js';
-import { Bench, FakeEngine } from './support.js';
+import { agentRow, Bench, FakeEngine } from './support.js';
 
 const WHICH = '{"jsonrpc":"2.0","id":1,"method":"events_list"}';
 const EVENTS = { Events: [{ name: 'E_CALLCENTER_AGENT_REPORT', id: 0 }] };
@@ -116,7 +116,6 @@ t.test('a request of more than a megabyte is refused, one of just a megabyte is 
 
 t.test('a path other than /mi has no WebSocket either', async (t) => {
   const bench = await Bench.start(t);
-  const { WebSocket } = await import('ws');
   t.equal(await refusedWith(new WebSocket(`ws://${bench.authority}/`)), 404);
 });
 
@@ -213,7 +212,6 @@ t.test('a large answer to a subscriber does not count as not reading', async (t)
   const bench = await Bench.start(t);
   const socket = await bench.socket();
   await socket.call('event_subscribe', ['E_CALLCENTER_AGENT_REPORT']);
-  const { agentRow } = await import('./support.js');
   bench.engine.agentRows = Array.from({ length: 2_000 }, (_, i) =>
     agentRow({ id: `${i}`.padStart(4_000, 'x') }),
   );
@@ -241,7 +239,6 @@ t.test('closing ends the WebSockets and frees the port', async (t) => {
   const engine = new FakeEngine();
   const options = { token: '', view: engine, control: engine, log: pino({ level: 'silent' }) };
   const first = await startMi({ ...options, listen: { host: '127.0.0.1', port: 0 } });
-  const { WebSocket } = await import('ws');
   const ws = new WebSocket(`ws://127.0.0.1:${first.address.port}/mi`);
   await once(ws, 'open');
   const closed = once(ws, 'close') as Promise<[number]>;
