@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError } from '../workers/config.js';
 import { registerCheck } from './check.js';
+import { EngineError } from '../workers/supervisor.js';
 import { MiError, registerMi } from './mi.js';
+import { registerStart } from './start.js';
 
 function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -14,6 +16,7 @@ function packageVersion(): string {
 const program = new Command('sip-acd')
   .description('inbound contact-centre engine for SIP')
   .version(packageVersion());
+registerStart(program);
 registerCheck(program);
 registerMi(program);
 
@@ -21,7 +24,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   // What the user can mend is one line; anything else is a defect and shows where it is.
-  if (!(error instanceof ConfigError || error instanceof MiError)) throw error;
+  if (!(error instanceof ConfigError || error instanceof MiError || error instanceof EngineError)) throw error;
   process.stderr.write(`sip-acd: ${error.message}\n`);
   process.exitCode = 1;
 }

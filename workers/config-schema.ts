@@ -150,6 +150,8 @@ const LISTENS = `a list of 1 to 16 entries ${LISTEN}`;
 const PROXY = 'a SIP URI such as sip:10.0.0.1:5060';
 const HEADERS = 'a list of at most 32 names of headers that no SIP element has to understand';
 
+const HOSTS = 'a list of at most 1000 hosts';
+
 const sip = z.strictObject(
   {
     listen: key(
@@ -166,6 +168,11 @@ const sip = z.strictObject(
     /** The first worker's own port; the others follow. */
     worker_ports: whole(1, 65_535, 5160),
     offer: oneOf(['late', 'early'], 'late'),
+    /** Hosts of locations that are offered to early whatever `offer` says. */
+    early_offer_hosts: key(
+      z.array(z.string({ error: HOSTS }).regex(/^[^\s/@]{1,255}$/, { error: HOSTS }), { error: HOSTS }).max(1000, { error: HOSTS }).default([]),
+      asList,
+    ),
     /** '' is none. */
     outbound_proxy: text(PROXY, (v) => /^sips?:[^\s<>"]{1,250}$/i.test(v), ''),
     agent_ring_timeout: seconds(0.1, 600, 30),

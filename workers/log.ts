@@ -1,4 +1,4 @@
-/** The log: JSON lines on standard output, each with the name of the thread or part that says it. */
+/** The log: JSON lines on standard error, each with the name of the thread or part that says it. */
 import pino from 'pino';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -8,5 +8,5 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
  * ones before a thread dies are not lost.
  */
 export function createLogger(name: string, level: LogLevel): pino.Logger {
-  return pino({ name, level, base: {} }, pino.destination({ fd: 1, sync: true }));
+  return pino({ name, level, base: {} }, pino.destination({ fd: 2, sync: true }));
 }

@@ -33,16 +33,9 @@ function isAscii(text: string): boolean {
 
 /**
  * A copy that stands alone. A slice keeps the whole datagram that it was cut from alive, so what is kept for the
- * length of a call is copied first. Char codes above 255 do not occur in byte strings.
+ * length of a call is copied first.
  */
 export function flatten(bytes: string): string {
-  if (bytes.length < 13) return bytes; // so short a slice is a copy already
-  let copy = '';
-  for (let i = 0; i < bytes.length; i += CHUNK) {
-    const codes: number[] = [];
-    const end = Math.min(bytes.length, i + CHUNK);
-    for (let j = i; j < end; j++) codes.push(bytes.charCodeAt(j));
-    copy += String.fromCharCode.apply(null, codes);
-  }
-  return copy;
+  // Joined strings are written out when they are sliced: the result hangs on the copy, not on the datagram.
+  return bytes.length < 13 ? bytes : ` ${bytes}`.slice(1);
 }

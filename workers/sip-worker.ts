@@ -1,0 +1,243 @@
+/**
+ * A SIP worker: the long-lived task of one Piscina thread. It owns the calls of its shards, from datagram to
+ * dialog; what has happened goes to the dispatcher as reports, what to do comes back as decisions.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:dgram';
+import type { MessagePort } from 'node:worker_threads';
+import type { Decision, Report } from '../core/messages.js';
+import { B2bua } from '../core/sip/b2bua.js';
+import type { B2buaEnvironment, B2buaOptions } from '../core/sip/environment.js';
+import { callIdOf, shardOf } from '../core/sip/shard.js';
+import type { Path } from '../core/sip/transport.js';
+import { TimerWheel } from '../core/timers.js';
+import { decisionCodec, reportCodec } from '../ipc/catalogue.js';
+import { type DatagramLinkDescriptor, DatagramLinkReader, DatagramLinkWriter } from '../ipc/datagram-link.js';
+import { type DoorbellDescriptor, DoorbellListener } from '../ipc/doorbell.js';
+import { type LinkDescriptor, LinkReader, LinkWriter } from '../ipc/link.js';
+import { AddressChooser, hostPort, type ListenAddress } from './addresses.js';
+import type { RouteRule } from './config.js';
+import { createLogger, type LogLevel } from './log.js';
+import { SipResolver } from './resolver.js';
+import { type Router, routerOf } from './routing.js';
+import { now_ms, Turns } from './turn.js';
+import { enlargeReceiveBuffer, openUdp } from './udp.js';
+
+export interface SipWorkerTask {
+  index: number;
+  /** Number of workers: shard s belongs to worker s modulo this. */
+  workers: number;
+  /** Expanded: no wildcards. */
+  listen: readonly ListenAddress[];
+  /** Port of this worker's own sockets, one on each address. */
+  port: number;
+  /** Host for Via and Contact instead of the sockets' addresses, and the public port if not 0. */
+  advertise: { host: string; port: number } | undefined;
+  outbound_proxy: string;
+  options: B2buaOptions;
+  routes: readonly RouteRule[];
+  log_level: LogLevel;
+  doorbell: DoorbellDescriptor;
+  reports: LinkDescriptor;
+  decisions: LinkDescriptor;
+  /** Datagrams for other workers' shards, by worker; none to itself. */
+  datagrams_out: readonly (DatagramLinkDescriptor | undefined)[];
+  datagrams_in: readonly (DatagramLinkDescriptor | undefined)[];
+  /** Distinguishes this run's call ids from those of runs before. */
+  run: string;
+  control: MessagePort;
+}
+
+/** What the supervisor tells a worker. */
+export type WorkerOrder = { kind: 'drain' } | { kind: 'stop' };
+/** What a worker tells the supervisor. */
+export type WorkerNotice = { kind: 'ready' } | { kind: 'calls'; count: number };
+
+const DRAIN_AT_ONCE = 512;
+/** After the last BYE, time for its answers and for what they cause. */
+const FAREWELL_MS = 200;
+
+/** Runs a SIP worker until it is told to stop; rejects when its sockets cannot be had. */
+export default async function sipWorker(task: SipWorkerTask): Promise<void> {
+  const worker = new SipWorker(task);
+  try {
+    await worker.open();
+    await worker.stopped;
+  } finally {
+    worker.close();
+  }
+}
+
+class SipWorker {
+  readonly stopped: Promise<void>;
+  private resolveStopped: () => void = () => {};
+  private readonly log;
+  private readonly timers = new TimerWheel(now_ms());
+  private readonly turns: Turns;
+  private readonly b2bua: B2bua;
+  private readonly reports: LinkWriter<Report>;
+  private readonly decisions: LinkReader<Decision>;
+  private readonly peersOut: readonly (DatagramLinkWriter | undefined)[];
+  private readonly peersIn: readonly (DatagramLinkReader | undefined)[];
+  private readonly bell: DoorbellListener;
+  private readonly resolver: SipResolver;
+  private readonly router: Router;
+  private readonly addresses: string[];
+  private readonly chooser: AddressChooser;
+  /** Public sockets first, in the order of `listen`, then the worker's own, in that of `addresses`. */
+  private sockets: Socket[] = [];
+  private readonly sentBy: string[] = [];
+  private outbox: { path: Path; text: string }[] = [];
+  private randomness = Buffer.alloc(0);
+  private randomnessAt = 0;
+  private calls = 0;
+  private draining = false;
+
+  constructor(private readonly task: SipWorkerTask) {
+    this.log = createLogger(`sip-${task.index}`, task.log_level);
+    this.stopped = new Promise((resolve) => {
+      this.resolveStopped = resolve;
+    });
+    this.turns = new Turns(this.timers, () => this.flush());
+    this.reports = new LinkWriter(task.reports, reportCodec);
+    this.decisions = new LinkReader(task.decisions, decisionCodec);
+    this.peersOut = task.datagrams_out.map((link) => link && new DatagramLinkWriter(link));
+    this.peersIn = task.datagrams_in.map((link) => link && new DatagramLinkReader(link));
+    this.resolver = new SipResolver(task.outbound_proxy, now_ms);
+    this.router = routerOf(task.routes);
+    this.addresses = [...new Set(task.listen.map(({ address }) => address))];
+    this.chooser = new AddressChooser(this.addresses);
+    this.b2bua = new B2bua(this.environment(), task.options);
+    this.bell = new DoorbellListener(task.doorbell, () => this.onBell());
+    task.control.on('message', (order: WorkerOrder) => this.order(order));
+  }
+
+  /** Binds the sockets and tells the supervisor. */
+  async open(): Promise<void> {
+    const { listen, port, advertise, control } = this.task;
+    const host = advertise?.host;
+    for (const { address, port: publicPort } of listen) {
+      await this.bind(address, publicPort, true, hostPort(host ?? address, advertise?.port || publicPort));
+    }
+    for (const address of this.addresses) await this.bind(address, port, false, hostPort(host ?? address, port));
+    control.postMessage({ kind: 'ready' } satisfies WorkerNotice);
+  }
+
+  close(): void {
+    this.turns.stop();
+    this.bell.close();
+    for (const socket of this.sockets) socket.close();
+    this.task.control.close();
+  }
+
+  private async bind(address: string, port: number, shared: boolean, sentBy: string): Promise<void> {
+    const socket = await openUdp({ address, port, shared });
+    const number = this.sockets.push(socket) - 1;
+    this.sentBy.push(sentBy);
+    const { granted, asked } = enlargeReceiveBuffer(socket);
+    // Linux counts its own bookkeeping too and tells twice what was set.
+    if (granted < 2 * asked && number === 0 && this.task.index === 0) {
+      this.log.warn({ granted_bytes: granted, asked_bytes: asked }, 'UDP receive buffer smaller than asked for; raise net.core.rmem_max');
+    }
+    socket.on('error', (error) => this.log.error({ err: error.message, address, port }, 'UDP socket error'));
+    socket.on('message', (datagram, from) => this.onDatagram(number, datagram, from.address, from.port));
+  }
+
+  private onDatagram(socket: number, datagram: Buffer, host: string, port: number): void {
+    const text = datagram.toString('latin1');
+    if (this.task.workers > 1) {
+      const callId = callIdOf(text);
+      const owner = callId === undefined ? this.task.index : shardOf(callId) % this.task.workers;
+      if (owner !== this.task.index) {
+        this.turns.begin();
+        this.peersOut[owner]?.send(socket, port, host, datagram);
+        return;
+      }
+    }
+    this.turns.begin();
+    this.b2bua.receive(text, { socket, host, port });
+  }
+
+  /** Decisions, and datagrams that other workers received for us. True when there is more. */
+  private onBell(): boolean {
+    this.turns.begin();
+    let handled = this.decisions.drain((decision) => this.b2bua.decide(decision), DRAIN_AT_ONCE);
+    for (const peer of this.peersIn) {
+      handled += peer?.drain((socket, port, host, datagram) => {
+        this.b2bua.receive(datagram.toString('latin1'), { socket, host, port });
+      }, DRAIN_AT_ONCE) ?? 0;
+    }
+    return handled >= DRAIN_AT_ONCE;
+  }
+
+  /** The end of a turn: reports first, then datagrams. */
+  private flush(): boolean {
+    const spilled = this.reports.flush();
+    for (const peer of this.peersOut) peer?.flush();
+    const outbox = this.outbox;
+    this.outbox = [];
+    for (const { path, text } of outbox) this.transmit(path, text);
+    return spilled;
+  }
+
+  private transmit(path: Path, text: string): void {
+    const socket = this.sockets[path.socket] as Socket;
+    socket.send(Buffer.from(text, 'latin1'), path.port, path.host, (error) => {
+      if (error === null) return;
+      this.log.warn({ err: error.message, host: path.host, port: path.port }, 'datagram could not be sent');
+      this.turns.begin();
+      this.b2bua.layer.transportFailed(path);
+    });
+  }
+
+  private order(order: WorkerOrder): void {
+    this.draining = true;
+    if (order.kind === 'drain') return;
+    this.turns.begin();
+    this.b2bua.endAll('the engine stops');
+    // The farewells leave with this turn; their answers have a moment to arrive.
+    setTimeout(() => this.resolveStopped(), this.b2bua.dialogs > 0 ? FAREWELL_MS : 0);
+  }
+
+  private environment(): B2buaEnvironment {
+    return {
+      timers: this.timers,
+      send: (path, text) => {
+        this.outbox.push({ path, text });
+      },
+      token: () => this.token(),
+      random: () => this.random32() / 2 ** 32,
+      socketFor: (host) => this.task.listen.length + Math.max(0, this.chooser.choose(host)),
+      sentBy: (socket) => this.sentBy[socket] as string,
+      resolve: (uri, found) => {
+        let atOnce = true;
+        this.resolver.resolve(uri, (targets) => {
+          // An answer from DNS is a turn of its own; one at once is part of the turn that asked.
+          if (!atOnce) this.turns.begin();
+          found(targets);
+        });
+        atOnce = false;
+      },
+      route: (request, path) => this.router(request, path.host),
+      accepting: () => !this.draining && this.reports.hasRoomForNew,
+      report: (report) => this.reports.send(report),
+      newCallId: () => `${this.task.run}-${this.task.index.toString(36)}-${(this.calls++).toString(36)}`,
+      log: (level, message, fields) => this.log[level](fields ?? {}, message),
+    };
+  }
+
+  private token(): string {
+    return this.random32().toString(36).padStart(7, '0') + this.random32().toString(36).padStart(7, '0') + this.random32().toString(36).padStart(7, '0');
+  }
+
+  /** Random bytes are drawn in blocks: a call into the generator costs more than a token. */
+  private random32(): number {
+    if (this.randomnessAt + 4 > this.randomness.length) {
+      this.randomness = randomBytes(4096);
+      this.randomnessAt = 0;
+    }
+    const value = this.randomness.readUInt32LE(this.randomnessAt);
+    this.randomnessAt += 4;
+    return value;
+  }
+}

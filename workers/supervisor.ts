@@ -1,0 +1,341 @@
+/**
+ * The engine as a whole: starts its threads in an order in which each finds what it needs, notices when one
+ * ends, and stops them so that nothing said is lost.
+ */
+import { randomBytes } from 'node:crypto';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { Logger } from 'pino';
+import type { AgentEvent, Command, CommandResult } from '../core/acd/commands.js';
+import type { Provisioning } from '../core/acd/provisioning.js';
+import { eventCodec } from '../ipc/catalogue.js';
+import { createDatagramLink } from '../ipc/datagram-link.js';
+import { createDoorbell, DoorbellListener } from '../ipc/doorbell.js';
+import { createLink, LinkReader } from '../ipc/link.js';
+import { createTables, openTables } from '../ipc/tables.js';
+import type { SqlOptions } from '../sql/options.js';
+import { expandListen, type ListenAddress } from './addresses.js';
+import type { Config } from './config.js';
+import { type DataLock, lockDataFolder } from './data-lock.js';
+import type { DispatcherReply, DispatcherThreadData } from './dispatcher-thread.js';
+import { createLogger } from './log.js';
+import { type Mi, startMi } from './mi/server.js';
+import { sharedTableView } from './mi/shared-table-view.js';
+import type { EngineView } from './mi/source.js';
+import type { SipWorkerTask, WorkerNotice, WorkerOrder } from './sip-worker.js';
+import { ThreadPeer } from './thread-peer.js';
+import { now_ms } from './turn.js';
+import { probeUdp } from './udp.js';
+
+const LINK_BYTES = 4 * 1024 * 1024;
+const EVENT_LINK_BYTES = 1024 * 1024;
+const DATAGRAM_LINK_BYTES = 1024 * 1024;
+const DRAIN_POLL_MS = 50;
+
+export interface Engine {
+  /** Where MI answers. */
+  mi_address: { host: string; port: number };
+  /** Public SIP addresses, wildcards expanded. */
+  sip_addresses: readonly ListenAddress[];
+  /** Refuses new calls, lets the others end up to drain_timeout (or at once), writes everything. */
+  stop(options?: { drain: boolean }): Promise<void>;
+  /** Resolves when the store has written everything that was recorded before. */
+  flushed(): Promise<void>;
+  /** Resolves after `stop`, rejects when a thread has died. */
+  finished: Promise<void>;
+}
+
+/** The engine cannot start or has died; the message is one line that says why. */
+export class EngineError extends Error {
+  override name = 'EngineError';
+}
+
+/**
+ * Starts an engine.
+ * @throws {@link EngineError} saying what cannot be had; nothing is left running then
+ */
+export async function startEngine(config: Config): Promise<Engine> {
+  const supervisor = new Supervisor(config);
+  try {
+    return await supervisor.start();
+  } catch (error) {
+    await supervisor.abort();
+    throw new EngineError((error as Error).message, { cause: error });
+  }
+}
+
+class Supervisor {
+  private readonly log: Logger;
+  private readonly listen: ListenAddress[];
+  private readonly workerCount: number;
+  private readonly doorbells = { dispatcher: createDoorbell(), store: createDoorbell(), control: createDoorbell() };
+  private lock: DataLock | undefined;
+  private store: ThreadPeer | undefined;
+  private dispatcher: ThreadPeer | undefined;
+  private pool: Piscina | undefined;
+  private readonly workers: { control: MessagePort; ended: Promise<void> }[] = [];
+  private mi: Mi | undefined;
+  private view: EngineView | undefined;
+  private eventBell: DoorbellListener | undefined;
+  private stopping: Promise<void> | undefined;
+  private finish: { resolve(): void; reject(error: Error): void } = { resolve() {}, reject() {} };
+  private readonly finished: Promise<void>;
+
+  constructor(private readonly config: Config) {
+    this.log = createLogger('engine', config.log.level);
+    this.listen = expandListen(config.sip.listen);
+    this.workerCount = config.sip.workers;
+    this.finished = new Promise((resolve, reject) => {
+      this.finish = { resolve, reject };
+    });
+    // Who does not wait for the end still learns of a failure from the log.
+    this.finished.catch(() => {});
+  }
+
+  async start(): Promise<Engine> {
+    const { config } = this;
+    await this.probePorts();
+    this.lock = await lockDataFolder(config.data_dir);
+
+    const records = createLink('dispatcher to store', LINK_BYTES, this.doorbells.store);
+    const events = createLink('dispatcher to control', EVENT_LINK_BYTES, this.doorbells.control);
+    const tables = createTables(config.sip.max_calls);
+
+    const firstCid = await this.startStore(records);
+    const provisioning = await this.load();
+    const links = Array.from({ length: this.workerCount }, (_, index) => {
+      const doorbell = createDoorbell();
+      return {
+        doorbell,
+        reports: createLink(`worker ${index} to dispatcher`, LINK_BYTES, this.doorbells.dispatcher),
+        decisions: createLink(`dispatcher to worker ${index}`, LINK_BYTES, doorbell),
+      };
+    });
+    this.dispatcher = this.thread('dispatcher-thread.js', 'dispatcher', {
+      options: {
+        wrapup_s: config.call_center.wrapup_time,
+        reject_on_no_agents: config.call_center.reject_on_no_agents,
+        chat_dispatch_policy: config.call_center.chat_dispatch_policy,
+        internal_call_dispatching: config.call_center.internal_call_dispatching,
+        max_rejections: config.sip.max_rejections,
+        max_calls: config.sip.max_calls,
+        queue_pos_param: config.call_center.queue_pos_param,
+      },
+      first_cid: firstCid,
+      log_level: config.log.level,
+      doorbell: this.doorbells.dispatcher,
+      reports: links.map((link) => link.reports),
+      decisions: links.map((link) => link.decisions),
+      records,
+      events,
+      tables,
+    } satisfies DispatcherThreadData);
+    await this.command({ kind: 'load', provisioning });
+
+    await this.startWorkers(links);
+    await this.startControl(events, tables);
+    const { listen, workerCount } = this;
+    this.log.info(
+      { sip: listen.map(({ address, port }) => `udp:${address}:${port}`), mi: this.mi?.address, workers: workerCount, flows: provisioning.flows.length, agents: provisioning.agents.length },
+      'serving',
+    );
+    return {
+      mi_address: this.mi?.address ?? { host: '', port: 0 },
+      sip_addresses: listen,
+      stop: (options) => this.stop(options?.drain ?? true),
+      flushed: async () => {
+        await this.command({ kind: 'internal_dispatching' });
+        await this.store?.ask({ kind: 'flush' });
+      },
+      finished: this.finished,
+    };
+  }
+
+  /** Undoes what a failed start has done so far. */
+  async abort(): Promise<void> {
+    this.stopping = Promise.resolve();
+    this.eventBell?.close();
+    await this.mi?.close();
+    for (const { control } of this.workers) control.postMessage({ kind: 'stop' } satisfies WorkerOrder);
+    await Promise.allSettled(this.workers.map(({ ended }) => ended));
+    await this.pool?.destroy();
+    await this.dispatcher?.terminate();
+    await this.store?.terminate();
+    await this.lock?.release();
+  }
+
+  private async probePorts(): Promise<void> {
+    if (this.listen.length === 0) throw new Error('sip.listen: this host has no address to listen on');
+    for (const { address, port } of this.listen) await probeUdp(address, port);
+    for (const address of new Set(this.listen.map((entry) => entry.address))) {
+      for (let index = 0; index < this.workerCount; index++) await probeUdp(address, this.config.sip.worker_ports + index);
+    }
+  }
+
+  private async startStore(records: ReturnType<typeof createLink>): Promise<number> {
+    const { config } = this;
+    this.store = this.thread('store.js', 'store', {
+      sql: sqlOptions(config),
+      log_level: config.log.level,
+      doorbell: this.doorbells.store,
+      records,
+    });
+    const ready = await this.store.once('ready');
+    return ready.next_cid as number;
+  }
+
+  private async load(): Promise<Provisioning> {
+    const loaded = await (this.store as ThreadPeer).ask({ kind: 'load' });
+    return loaded.provisioning as Provisioning;
+  }
+
+  private async command(command: Command): Promise<CommandResult> {
+    const reply = (await (this.dispatcher as ThreadPeer).ask({ command })) as unknown as DispatcherReply;
+    return reply.result;
+  }
+
+  private async reload(): Promise<CommandResult> {
+    try {
+      const result = await this.command({ kind: 'load', provisioning: await this.load() });
+      return result;
+    } catch (error) {
+      this.log.error({ err: (error as Error).message }, 'reload failed, nothing changed');
+      return { ok: false, code: 500, message: 'Failed to reload' };
+    }
+  }
+
+  private async startWorkers(links: readonly { doorbell: ReturnType<typeof createDoorbell>; reports: ReturnType<typeof createLink>; decisions: ReturnType<typeof createLink> }[]): Promise<void> {
+    const { config, workerCount } = this;
+    const between = links.map((_, from) => links.map((to, index) => (index === from ? undefined : createDatagramLink(DATAGRAM_LINK_BYTES, to.doorbell))));
+    const run = `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(2).toString('hex')}`;
+    this.pool = new Piscina({
+      filename: new URL('./sip-worker.js', import.meta.url).href,
+      minThreads: workerCount,
+      maxThreads: workerCount,
+      concurrentTasksPerWorker: 1,
+    });
+    // The worker that binds the public ports last receives what comes to them: let it be the first worker.
+    for (let index = workerCount - 1; index >= 0; index--) {
+      const link = links[index] as (typeof links)[number];
+      const { port1, port2 } = new MessageChannel();
+      const task: SipWorkerTask = {
+        index,
+        workers: workerCount,
+        listen: this.listen,
+        port: config.sip.worker_ports + index,
+        advertise: config.sip.advertise,
+        outbound_proxy: config.sip.outbound_proxy,
+        options: {
+          offer: config.sip.offer,
+          early_offer_hosts: config.sip.early_offer_hosts.map((host) => host.toLowerCase()),
+          agent_ring_timeout_ms: config.sip.agent_ring_timeout * 1000,
+          agent_no_response_timeout_ms: config.sip.agent_no_response_timeout * 1000,
+          identity_headers: config.sip.identity_headers,
+        },
+        routes: config.routes,
+        log_level: config.log.level,
+        doorbell: link.doorbell,
+        reports: link.reports,
+        decisions: link.decisions,
+        datagrams_out: between[index] ?? [],
+        datagrams_in: between.map((row) => row[index]),
+        run,
+        control: port2,
+      };
+      const ended: Promise<void> = this.pool.run(task, { transferList: [port2] });
+      const ready = new Promise<void>((resolve) => {
+        port1.on('message', (notice: WorkerNotice) => {
+          if (notice.kind === 'ready') resolve();
+        });
+      });
+      this.workers.push({ control: port1, ended });
+      ended.then(
+        () => this.threadEnded(`sip worker ${index}`, undefined),
+        (error: Error) => this.threadEnded(`sip worker ${index}`, error),
+      );
+      await Promise.race([ready, ended]);
+    }
+  }
+
+  private async startControl(events: ReturnType<typeof createLink>, tables: ReturnType<typeof createTables>): Promise<void> {
+    const { config } = this;
+    this.view = sharedTableView(openTables(tables), now_ms);
+    this.mi = await startMi({
+      listen: config.mi.listen,
+      token: config.mi.token,
+      view: this.view,
+      control: { reload: () => this.reload(), command: (command) => this.command(command) },
+      log: createLogger('mi', config.log.level),
+    });
+    const reader = new LinkReader<AgentEvent>(events, eventCodec);
+    this.eventBell = new DoorbellListener(this.doorbells.control, () => reader.drain((event) => this.mi?.raise(event), 256) >= 256);
+  }
+
+  private stop(drain: boolean): Promise<void> {
+    this.stopping ??= this.stopInOrder(drain);
+    return this.stopping;
+  }
+
+  /** Workers first, so that their last reports become decisions and rows; the store last of all. */
+  private async stopInOrder(drain: boolean): Promise<void> {
+    this.log.info({ drain }, 'stopping');
+    for (const { control } of this.workers) control.postMessage({ kind: 'drain' } satisfies WorkerOrder);
+    if (drain) await this.drained(this.config.drain_timeout * 1000);
+    for (const { control } of this.workers) control.postMessage({ kind: 'stop' } satisfies WorkerOrder);
+    await Promise.all(this.workers.map(({ ended }) => ended));
+    for (const { control } of this.workers) control.close();
+    await this.pool?.destroy();
+    await this.dispatcher?.ask({ stop: true });
+    await this.dispatcher?.ended;
+    this.eventBell?.close();
+    await this.mi?.close();
+    await this.store?.ask({ kind: 'stop' });
+    await this.store?.ended;
+    await this.lock?.release();
+    this.log.info('stopped');
+    this.finish.resolve();
+  }
+
+  private async drained(limit_ms: number): Promise<void> {
+    const until = Date.now() + limit_ms;
+    while (Date.now() < until && this.liveCalls() > 0) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+  }
+
+  private liveCalls(): number {
+    let count = 0;
+    for (const call of this.view?.calls() ?? []) if (call.state !== 'ended') count++;
+    return count;
+  }
+
+  /** A thread that ends unasked takes the engine with it: what it owned is nobody's now. */
+  private threadEnded(name: string, error: Error | undefined): void {
+    if (this.stopping !== undefined) return;
+    const why = error?.message ?? 'ended without a reason';
+    this.log.fatal({ thread: name, err: why, stack: error?.stack }, 'a thread died');
+    this.finish.reject(new EngineError(`${name} died: ${why}`));
+  }
+
+  private thread(file: string, name: string, workerData: unknown): ThreadPeer {
+    const peer = new ThreadPeer(new Worker(new URL(`./${file}`, import.meta.url), { workerData, name }));
+    peer.ended.then(
+      () => this.threadEnded(name, undefined),
+      (error: Error) => this.threadEnded(name, error),
+    );
+    return peer;
+  }
+}
+
+function sqlOptions(config: Config): SqlOptions {
+  const { call_center, data_dir, sql } = config;
+  const url = (value: string): string | undefined => (value === 'embedded' ? undefined : value);
+  return {
+    db_url: url(call_center.db_url),
+    acc_db_url: url(call_center.acc_db_url),
+    rt_db_url: url(call_center.rt_db_url),
+    data_dir,
+    timezone: sql.timezone === '' ? undefined : sql.timezone,
+    tables: call_center,
+  };
+}
