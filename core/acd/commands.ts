@@ -1,5 +1,7 @@
 /** What management asks of the dispatcher, and what it answers. Codes are those of MI errors. */
+import type { Media } from '../messages.js';
 import type { Provisioning } from './provisioning.js';
+import type { CallState } from './view.js';
 
 export type Command =
   | { kind: 'load'; provisioning: Provisioning }
@@ -23,4 +25,16 @@ export interface AgentEvent {
   flow_id: string;
   /** At a delivery in inchat, else 0. */
   ongoing_sessions: number;
+}
+
+/** E_CALLCENTER_CALL_REPORT: raised at every change of a call's state. */
+export interface CallEvent {
+  call_id: string;
+  flow_id: string;
+  state: CallState;
+  media: Media;
+  /** The caller's user part. */
+  caller: string;
+  /** '' when no agent is known. */
+  agent_id: string;
 }

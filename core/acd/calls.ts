@@ -1,0 +1,289 @@
+/**
+ * A call's life: the transitions of the design's table. A call's state changes in one function, from
+ * which levels, queue, rows, events and records follow.
+ */
+import { assert } from '../assert.js';
+import type { Agent } from './agent.js';
+import type { AgentDesk } from './agent-desk.js';
+import { type Arrival, Call, FSTAT_ABANDONED, FSTAT_ANSWERED, FSTAT_DISTRIBUTED } from './call.js';
+import { dissuadesArrival } from './estimate.js';
+import { Legs } from './legs.js';
+import { chooseAgent, firstCallFor } from './matching.js';
+import { dequeue, enqueue } from './queue.js';
+import type { AcdState } from './state.js';
+import type { CallState } from './view.js';
+
+/** An agent who hangs up sooner after his answer has not handled the call. */
+const HANGUP_AT_ONCE_MS = 1000;
+
+/** What a caller gets who is not answered when the engine ends his call, and why. */
+const DISSUADED = { status: 480, reason: 'dissuaded from waiting' };
+const REFUSED_TOO_OFTEN = { status: 480, reason: 'refused by too many agents' };
+
+export class Calls {
+  private readonly legs: Legs;
+
+  constructor(
+    private readonly acd: AcdState,
+    private readonly agents: AgentDesk,
+  ) {
+    this.legs = new Legs(acd);
+  }
+
+  /** A new call that its flow takes. */
+  arrive(arrival: Omit<Arrival, 'order_sequence'>): void {
+    const { acd } = this;
+    const order_sequence = acd.nextSequence();
+    assert(!acd.calls.has(arrival.id), 'a call arrives once');
+    const call = acd.call_rows.add((row) => new Call(row, { ...arrival, order_sequence }));
+    acd.calls.set(call.id, call);
+    const welcome = call.flow.config.message_welcome;
+    if (welcome === '') this.afterWelcome(call);
+    else {
+      this.setState(call, 'welcome');
+      this.legs.connectMedia(call, welcome);
+    }
+  }
+
+  legConnected(call: Call, leg: number, answered_ms: number): void {
+    if (leg === call.media_setup) this.legs.mediaJoined(call);
+    else if (leg === call.agent_leg && !call.connected) this.agentAnswered(call, answered_ms);
+  }
+
+  /** @param own whether the agent, if the leg is his, failed by himself and not for the call's sake */
+  legFailed(call: Call, leg: number, own: boolean): void {
+    if (leg === call.media_setup) {
+      call.media_setup = 0;
+      this.mediaOver(call);
+    } else if (leg === call.agent_leg) this.agentOver(call, own, this.acd.now_ms);
+  }
+
+  legEnded(call: Call, leg: number, at_ms: number): void {
+    if (leg === call.media_leg) {
+      this.legs.mediaEnded(call);
+      this.mediaOver(call);
+    } else if (leg === call.agent_leg) this.agentOver(call, true, at_ms);
+  }
+
+  /** The caller left, the worker has released every leg. */
+  callerGone(call: Call, at_ms: number): void {
+    if (call.connected) {
+      this.end(call, 0, at_ms);
+      return;
+    }
+    call.fstats |= FSTAT_ABANDONED;
+    this.acd.statistics.abandoned(call.flow, call.agent);
+    this.end(call, 1, at_ms);
+  }
+
+  /** The worker could not go on with the call. */
+  lost(call: Call, at_ms: number): void {
+    this.end(call, -1, at_ms);
+  }
+
+  /** Delivers a call to an agent who has room for it. */
+  deliver(call: Call, agent: Agent): void {
+    call.agent = agent;
+    call.delivered_ms = this.acd.now_ms;
+    call.fstats |= FSTAT_DISTRIBUTED;
+    this.agents.take(agent, call.media, call.flow);
+    this.setState(call, 'toagent');
+    this.legs.connectAgent(call, agent);
+  }
+
+  /** Matches whom this turn has made to fit: no free agent and waiting call are left that do. */
+  match(): void {
+    const { agents_to_match, calls_to_match } = this.acd;
+    let agent: Agent | undefined;
+    let call: Call | undefined;
+    // An agent with room for several chats gains from a delivery a new place in line.
+    while (agents_to_match.length > 0 || calls_to_match.length > 0) {
+      while ((agent = agents_to_match.pop()) !== undefined) {
+        agent.match_due = false;
+        if (this.acd.internal_dispatching) this.matchAgent(agent);
+      }
+      while ((call = calls_to_match.pop()) !== undefined) {
+        if (call.state === 'queued') this.matchCall(call);
+      }
+    }
+  }
+
+  private matchAgent(agent: Agent): void {
+    let call: Call | undefined;
+    while ((call = firstCallFor(agent)) !== undefined) {
+      const chosen = chooseAgent(call);
+      assert(chosen !== undefined, 'a call that fits an agent has one to choose');
+      this.deliver(call, chosen);
+    }
+  }
+
+  private matchCall(call: Call): void {
+    const agent = this.acd.internal_dispatching ? chooseAgent(call) : undefined;
+    if (agent === undefined) this.legs.keepQueueMedia(call);
+    else this.deliver(call, agent);
+  }
+
+  /** Where a call goes that has not been in the queue: dissuaded, to an agent or into it. */
+  private afterWelcome(call: Call): void {
+    if (dissuadesArrival(call.flow, call.eta_s)) this.dissuade(call);
+    else this.toAgentOrQueue(call);
+  }
+
+  private toAgentOrQueue(call: Call): void {
+    const agent = this.acd.internal_dispatching ? chooseAgent(call) : undefined;
+    if (agent === undefined) this.toQueue(call);
+    else this.deliver(call, agent);
+  }
+
+  /** Into the queue; an agent who fits takes it from there at the end of the turn. */
+  private toQueue(call: Call): void {
+    this.setState(call, 'queued');
+    this.acd.calls_to_match.push(call);
+  }
+
+  private dissuade(call: Call): void {
+    const { dissuading_hangup, message_dissuading } = call.flow.config;
+    this.setState(call, dissuading_hangup ? 'dissuading2' : 'dissuading1');
+    this.legs.connectMedia(call, message_dissuading);
+  }
+
+  /** A media server refused or hung up. */
+  private mediaOver(call: Call): void {
+    switch (call.state) {
+      case 'welcome':
+        this.afterWelcome(call);
+        return;
+      case 'dissuading1':
+        // What ended may be the queue's media, with the message still being set up.
+        if (call.media_setup === 0) this.toAgentOrQueue(call);
+        return;
+      case 'dissuading2':
+        if (call.media_setup === 0) this.end(call, 1, this.acd.now_ms, DISSUADED);
+        return;
+      case 'queued':
+        if (!call.caller_answered) this.legs.send(call, { kind: 'progress', call: call.id });
+        this.legs.retryQueue(call);
+        return;
+      case 'preagent':
+      case 'toagent':
+        if (!call.connected) this.legs.retryQueue(call);
+        return;
+      case 'ended':
+        assert(false, 'a call that has ended is not known any more');
+    }
+  }
+
+  private agentAnswered(call: Call, answered_ms: number): void {
+    const agent = call.agent;
+    assert(agent !== null, 'an agent leg has an agent');
+    call.connected = true;
+    call.answered_ms = Math.max(answered_ms, call.delivered_ms);
+    call.setup_s = Math.floor((call.answered_ms - call.delivered_ms) / 1000);
+    call.fstats |= FSTAT_ANSWERED;
+    this.acd.statistics.answered(call, agent);
+    this.legs.agentJoined(call);
+    this.acd.recordLater(call);
+    this.acd.out.calls.add(call.row);
+  }
+
+  /** The agent's leg is over, the caller is still there. */
+  private agentOver(call: Call, own: boolean, at_ms: number): void {
+    if (call.connected && at_ms - call.answered_ms > HANGUP_AT_ONCE_MS) this.end(call, 0, at_ms);
+    else this.agentRefused(call, own, at_ms);
+  }
+
+  /** Back to the queue, at its top, or ended when too many have refused; the agent pays for his own. */
+  private agentRefused(call: Call, own: boolean, at_ms: number): void {
+    const { agent } = call;
+    assert(agent !== null, 'an agent leg has an agent');
+    if (own) this.acd.statistics.refused(agent);
+    // The answer of one who hung up at once is none.
+    call.fstats &= ~FSTAT_ANSWERED;
+    this.acd.out.records.push(call.cdr(-2, at_ms));
+    call.rejections++;
+    call.put_back = true;
+    call.refusers ??= [];
+    if (!call.refusedBy(agent)) call.refusers.push(agent);
+    this.clearAgent(call);
+    this.agents.release(agent, call.media, call.flow, own ? 'wrapup' : 'free');
+    if (call.rejections < this.acd.options.max_rejections) this.toQueue(call);
+    else this.end(call, -1, at_ms, REFUSED_TOO_OFTEN);
+  }
+
+  private clearAgent(call: Call): void {
+    call.agent = null;
+    call.agent_leg = 0;
+    call.connected = false;
+    call.answered_ms = 0;
+    call.setup_s = -1;
+  }
+
+  /** The call's last CDR and its end; with `answer` the worker is told to end it. */
+  private end(
+    call: Call,
+    call_type: -1 | 0 | 1,
+    at_ms: number,
+    answer?: { status: number; reason: string },
+  ): void {
+    const { acd } = this;
+    const { agent, connected, flow } = call;
+    const cdr = call.cdr(call_type, at_ms);
+    acd.out.records.push(cdr);
+    acd.statistics.waited(flow, cdr.wait_s);
+    if (call_type === 0) {
+      assert(agent !== null, 'a call that was handled was handled by an agent');
+      acd.statistics.talked(flow, agent, cdr.talk_s);
+    }
+    this.setState(call, 'ended');
+    if (agent !== null) this.agents.release(agent, call.media, flow, connected ? 'wrapup' : 'free');
+    if (answer !== undefined) this.legs.send(call, { kind: 'end', call: call.id, ...answer });
+    acd.forgetFlowWhenIdle(flow);
+  }
+
+  /** The one place where a call's state changes. */
+  private setState(call: Call, to: CallState): void {
+    const { acd } = this;
+    const from = call.state;
+    if (from === 'queued') {
+      dequeue(call);
+      call.onhold_timer = acd.cancel(call.onhold_timer);
+    }
+    call.state = to;
+    acd.statistics.callMoves(call, from, to);
+    if (to === 'queued') {
+      enqueue(call);
+      call.queued_ms = acd.now_ms;
+      this.armOnhold(call);
+    }
+    acd.out.calls.add(call.row);
+    acd.out.call_events.push({
+      call_id: call.id,
+      flow_id: call.flow.config.id,
+      state: to,
+      media: call.media,
+      caller: call.caller_user,
+      agent_id: call.agent === null ? '' : call.agent.config.id,
+    });
+    if (to === 'ended') this.forget(call);
+    else acd.recordLater(call);
+  }
+
+  private forget(call: Call): void {
+    this.legs.stopTimers(call);
+    this.acd.calls.delete(call.id);
+    this.acd.call_rows.remove(call.row);
+    this.acd.out.records.push({ kind: 'call_gone', call: call.id });
+  }
+
+  /** The deadline after which a waiting call is dissuaded. */
+  private armOnhold(call: Call): void {
+    const { dissuading_onhold_s, message_dissuading } = call.flow.config;
+    if (dissuading_onhold_s === 0 || message_dissuading === '') return;
+    const due_ms = call.queued_ms + dissuading_onhold_s * 1000;
+    call.onhold_timer = this.acd.at(due_ms, () => {
+      call.onhold_timer = null;
+      if (due_ms > this.acd.now_ms) this.armOnhold(call);
+      else if (call.flow.config.message_dissuading !== '') this.dissuade(call);
+    });
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * The dispatcher: a pure state machine that owns flows, agents, calls and the queue. Reports and
+ * commands go in, deadlines come from the timer wheel, and what each turn produced stands in `out`
+ * until the shell has drained and cleared it. Equal inputs at equal times make equal outputs.
+ */
+import { unreachable } from '../assert.js';
+import type { CallArrived, LegFailed, Report } from '../messages.js';
+import type { TimerWheel } from '../timers.js';
+import type { Agent } from './agent.js';
+import { AgentDesk } from './agent-desk.js';
+import { Calls } from './calls.js';
+import type { Command, CommandResult } from './commands.js';
+import { agentSees } from './display.js';
+import { estimatedWait } from './estimate.js';
+import { load } from './loading.js';
+import { matchEverything } from './matching.js';
+import type { Outbox } from './outbox.js';
+import { AcdState, type DispatcherOptions } from './state.js';
+import type { AgentRow, CallRow, EngineRow, FlowRow, SkillRow } from './view.js';
+
+export { Outbox } from './outbox.js';
+export type { DispatcherOptions } from './state.js';
+
+/** The largest cid that its column holds; then it begins anew. */
+const MAX_CID = 2 ** 31 - 1;
+
+/** Failures for which the call is to blame, or the engine, and not the agent who got it. */
+const CALLS_OWN = new Set([400, 415, 420, 488, 606]);
+
+const OK: CommandResult = { ok: true };
+
+export class Dispatcher {
+  /** What the last turns produced. */
+  readonly out: Outbox;
+  /** @internal For tests that check what must hold between its parts. */
+  readonly acd: AcdState;
+  private readonly desk: AgentDesk;
+  private readonly calls: Calls;
+
+  /**
+   * @param timers the clock too: its time is ms since the epoch, and whoever advances it drains `out`
+   * @param first_cid the cid of the next call
+   */
+  constructor(
+    options: DispatcherOptions,
+    timers: TimerWheel,
+    private next_cid: number,
+  ) {
+    this.acd = new AcdState(options, timers);
+    this.acd.endTurn = () => this.endTurn();
+    this.out = this.acd.out;
+    this.desk = new AgentDesk(this.acd);
+    this.calls = new Calls(this.acd, this.desk);
+  }
+
+  /** The cid that the next call gets: to be kept over a restart. */
+  get nextCid(): number {
+    return this.next_cid;
+  }
+
+  /** Something has happened to a call. A report about a leg no longer wanted changes nothing. */
+  report(report: Report, worker: number): void {
+    if (report.kind === 'arrived') this.arrived(report, worker);
+    else this.happened(report, worker);
+    this.endTurn();
+  }
+
+  /** Management asks for something; refusals carry the code and words of MI. */
+  command(command: Command): CommandResult {
+    const result = this.obey(command);
+    this.endTurn();
+    return result;
+  }
+
+  /** The view of a row of the shared tables; undefined when it is empty now. */
+  agentRow(row: number): AgentRow | undefined {
+    return this.acd.agent_rows.get(row)?.view();
+  }
+
+  flowRow(row: number): FlowRow | undefined {
+    return this.acd.flow_rows.get(row)?.view();
+  }
+
+  skillRow(row: number): SkillRow | undefined {
+    return this.acd.skill_rows.get(row)?.view();
+  }
+
+  callRow(row: number): CallRow | undefined {
+    return this.acd.call_rows.get(row)?.view();
+  }
+
+  engineRow(): EngineRow {
+    return { ...this.acd.statistics.engine, internal_dispatching: this.acd.internal_dispatching };
+  }
+
+  private endTurn(): void {
+    this.calls.match();
+    this.acd.recordCalls();
+  }
+
+  /** A new call is refused, in the order of cc_handle_call's codes, or lives from here on. */
+  private arrived(report: CallArrived, worker: number): void {
+    const { acd } = this;
+    const { caller_user, media } = report;
+    if (report.flow === '') {
+      this.refuse(report.call, worker, 404, 'no flow id given');
+      return;
+    }
+    if (caller_user === undefined) {
+      this.refuse(report.call, worker, 400, 'unusable From URI');
+      return;
+    }
+    const flow = acd.flows.get(report.flow);
+    if (flow === undefined || flow.removed) {
+      this.refuse(report.call, worker, 404, 'no such flow');
+      return;
+    }
+    if (flow.skill.logged_in === 0 && acd.options.reject_on_no_agents) {
+      this.refuse(report.call, worker, 480, 'no agent logged in');
+      return;
+    }
+    acd.statistics.arrived(flow);
+    if (media === 'none') {
+      this.refuse(report.call, worker, 488, 'no usable media');
+      return;
+    }
+    if (acd.calls.size >= acd.options.max_calls) {
+      this.refuse(report.call, worker, 503, 'too many calls');
+      return;
+    }
+    const { param, caller_display } = report;
+    this.calls.arrive({
+      id: report.call,
+      worker,
+      cid: this.takeCid(),
+      flow,
+      media,
+      param,
+      caller_user,
+      caller_display,
+      display: agentSees(flow.config.prependcid, caller_display, caller_user),
+      arrival_ms: report.at_ms,
+      eta_s: estimatedWait(flow),
+    });
+  }
+
+  /** Ends a call that the dispatcher does not have. */
+  private refuse(call: string, worker: number, status: number, reason: string): void {
+    this.out.decisions.push({ worker, decision: { kind: 'end', call, status, reason } });
+  }
+
+  private takeCid(): number {
+    const cid = this.next_cid;
+    this.next_cid = cid >= MAX_CID ? 1 : cid + 1;
+    return cid;
+  }
+
+  private happened(report: Exclude<Report, CallArrived>, worker: number): void {
+    const call = this.acd.calls.get(report.call);
+    if (call === undefined) {
+      this.refuse(report.call, worker, 481, 'unknown call');
+      return;
+    }
+    call.worker = worker;
+    switch (report.kind) {
+      case 'leg_ringing':
+        break;
+      case 'leg_connected':
+        this.calls.legConnected(call, report.leg, report.answered_ms);
+        break;
+      case 'leg_failed':
+        this.calls.legFailed(call, report.leg, isAgentsOwn(report));
+        break;
+      case 'leg_ended':
+        this.calls.legEnded(call, report.leg, report.at_ms);
+        break;
+      case 'caller_gone':
+        this.calls.callerGone(call, report.at_ms);
+        break;
+      case 'call_lost':
+        this.calls.lost(call, report.at_ms);
+        break;
+      default:
+        unreachable(report);
+    }
+  }
+
+  private obey(command: Command): CommandResult {
+    switch (command.kind) {
+      case 'load':
+        load(this.acd, this.desk, command.provisioning);
+        this.matchEverything();
+        return OK;
+      case 'agent_login': {
+        const agent = this.knownAgent(command.agent_id);
+        if (agent === undefined) return refusal(404, 'Agent not found');
+        this.desk.setLogin(agent, command.logged_in);
+        return OK;
+      }
+      case 'dispatch':
+        return this.dispatch(command.call, command.agent_id);
+      case 'internal_dispatching':
+        return this.setInternalDispatching(command.on);
+      case 'reset_stats':
+        this.acd.statistics.reset(this.acd.flows.values(), this.acd.agents.values());
+        return OK;
+      default:
+        return unreachable(command);
+    }
+  }
+
+  /** cc_dispatch_call_to_agent: a waiting call to an agent of somebody's choice. */
+  private dispatch(call_id: string, agent_id: string): CommandResult {
+    if (this.acd.internal_dispatching) return refusal(403, 'Internal dispatching is enabled');
+    const agent = this.knownAgent(agent_id);
+    if (agent === undefined) return refusal(404, 'Agent not found');
+    if (!agent.logged_in) return refusal(404, 'Agent not logged in');
+    const call = this.acd.calls.get(call_id);
+    if (call === undefined) return refusal(404, 'Call not found');
+    if (!agent.skills.includes(call.flow.skill)) return refusal(488, 'Agent has no skill for the call');
+    if (!agent.canTake(call.media)) {
+      return refusal(488, `Agent is not free/${call.media === 'rtp' ? 'audio' : 'chat'} enabled`);
+    }
+    if (call.state !== 'queued') return refusal(404, 'Call not in queue any more');
+    this.calls.deliver(call, agent);
+    return OK;
+  }
+
+  private setInternalDispatching(on: boolean | undefined): CommandResult {
+    if (on !== undefined && on !== this.acd.internal_dispatching) {
+      this.acd.internal_dispatching = on;
+      this.out.engineChanged = true;
+      this.matchEverything();
+    }
+    return { ok: true, dispatching: this.acd.internal_dispatching };
+  }
+
+  private matchEverything(): void {
+    if (!this.acd.internal_dispatching) return;
+    matchEverything(this.acd.skills.values(), (call, agent) => this.calls.deliver(call, agent));
+  }
+
+  private knownAgent(id: string): Agent | undefined {
+    const agent = this.acd.agents.get(id);
+    return agent === undefined || agent.removed ? undefined : agent;
+  }
+}
+
+function isAgentsOwn(report: LegFailed): boolean {
+  return report.refused_by === 'peer' && !CALLS_OWN.has(report.status);
+}
+
+function refusal(code: number, message: string): CommandResult {
+  return { ok: false, code, message };
+}

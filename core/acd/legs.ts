@@ -1,0 +1,117 @@
+/**
+ * The legs of a call as the dispatcher sees them: which media leg the caller hears, which is being set
+ * up, what plays while nothing does. (An agent's leg is tracked in the call; who rings is not decided here.)
+ */
+import type { Decision } from '../messages.js';
+import type { Agent } from './agent.js';
+import type { Call } from './call.js';
+import { position, withPosition } from './queue.js';
+import type { AcdState } from './state.js';
+
+/** Longest pause between two attempts at the queue's media. */
+const MAX_RETRY_MS = 30_000;
+/** Media that played so long did work: its end is not counted as a failure. */
+const PLAYED_MS = 1000;
+/** How long an answered caller hears nothing before the queue's media plays while an agent rings. */
+const MEANWHILE_MS = 500;
+
+export class Legs {
+  constructor(private readonly acd: AcdState) {}
+
+  send(call: Call, decision: Decision): void {
+    this.acd.out.decisions.push({ worker: call.worker, decision });
+  }
+
+  /** A leg to a media server; it takes the place of one still being set up. */
+  connectMedia(call: Call, uri: string): void {
+    this.stopTimers(call);
+    call.media_setup = this.connect(call, 'media', uri, '');
+  }
+
+  /** A leg to the agent, who then rings. */
+  connectAgent(call: Call, agent: Agent): void {
+    const uri = call.media === 'rtp' ? agent.config.location : agent.config.msrp_location;
+    call.agent_leg = this.connect(call, 'agent', uri, call.display);
+    if (!call.caller_answered) {
+      // An unanswered caller has one destination at a time: the worker lets go of the one before.
+      call.media_setup = 0;
+      this.stopTimers(call);
+      return;
+    }
+    if (this.hasMedia(call) || call.retry_timer !== null || call.meanwhile_timer !== null) return;
+    call.meanwhile_timer = this.acd.at(this.acd.now_ms + MEANWHILE_MS, () => {
+      call.meanwhile_timer = null;
+      this.connectQueue(call);
+    });
+  }
+
+  /** Whether the caller hears a media server or soon will. */
+  hasMedia(call: Call): boolean {
+    return call.media_leg !== 0 || call.media_setup !== 0;
+  }
+
+  /** Sees to it that a call in the queue hears the queue's message. */
+  keepQueueMedia(call: Call): void {
+    if (!this.hasMedia(call) && call.retry_timer === null) this.connectQueue(call);
+  }
+
+  /** The queue's media failed or ended: again, at once at first, then after 1, 2, 4 ... 30 s. */
+  retryQueue(call: Call): void {
+    if (this.hasMedia(call) || call.retry_timer !== null) return;
+    const failures = call.media_failures++;
+    if (failures === 0) {
+      this.connectQueue(call);
+      return;
+    }
+    call.meanwhile_timer = this.acd.cancel(call.meanwhile_timer);
+    const delay_ms = Math.min(1000 * 2 ** (failures - 1), MAX_RETRY_MS);
+    call.retry_timer = this.acd.at(this.acd.now_ms + delay_ms, () => {
+      call.retry_timer = null;
+      this.connectQueue(call);
+    });
+  }
+
+  /** The media leg being set up has been joined to the caller. */
+  mediaJoined(call: Call): void {
+    call.media_leg = call.media_setup;
+    call.media_setup = 0;
+    call.media_since_ms = this.acd.now_ms;
+    call.caller_answered = true;
+  }
+
+  /** The media leg that the caller was joined to is gone. */
+  mediaEnded(call: Call): void {
+    call.media_leg = 0;
+    if (this.acd.now_ms - call.media_since_ms >= PLAYED_MS) call.media_failures = 0;
+  }
+
+  /** The agent's leg has been joined: the worker released what played, nothing else is to start. */
+  agentJoined(call: Call): void {
+    this.stopTimers(call);
+    if (call.media_setup !== 0) this.send(call, { kind: 'drop', call: call.id, leg: call.media_setup });
+    call.media_leg = 0;
+    call.media_setup = 0;
+    call.media_failures = 0;
+    call.caller_answered = true;
+  }
+
+  stopTimers(call: Call): void {
+    call.retry_timer = this.acd.cancel(call.retry_timer);
+    call.meanwhile_timer = this.acd.cancel(call.meanwhile_timer);
+  }
+
+  private connectQueue(call: Call): void {
+    const uri = call.flow.config.message_queue;
+    const param = this.acd.options.queue_pos_param;
+    this.connectMedia(call, param === '' ? uri : withPosition(uri, param, position(call)));
+  }
+
+  private connect(call: Call, role: 'media' | 'agent', uri: string, display: string): number {
+    const leg = call.next_leg++;
+    call.last_start_ms = this.acd.now_ms;
+    this.send(call, { kind: 'connect', call: call.id, leg, role, uri, display });
+    this.acd.recordLater(call);
+    this.acd.out.calls.add(call.row);
+    return leg;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Flows and agents from provisioning: the first load and every reload. What is new comes, what is gone
+ * leaves with its last call, what stays keeps its counters, and its login unless logstate changed.
+ */
+import { Agent } from './agent.js';
+import type { AgentDesk } from './agent-desk.js';
+import { Flow } from './flow.js';
+import type { AgentConfig, FlowConfig, Provisioning } from './provisioning.js';
+import { dequeue, enqueue } from './queue.js';
+import type { AcdState } from './state.js';
+
+/** Makes the state follow what is provisioned. Matching is due afterwards: anything may fit anything. */
+export function load(acd: AcdState, desk: AgentDesk, provisioning: Provisioning): void {
+  loadFlows(acd, provisioning.flows);
+  loadAgents(acd, desk, provisioning.agents);
+}
+
+function loadFlows(acd: AcdState, configs: FlowConfig[]): void {
+  const wanted = new Map(configs.map((config) => [config.id, config]));
+  const reordered = new Set<Flow>();
+  for (const flow of acd.flows.values()) {
+    if (wanted.has(flow.config.id)) continue;
+    flow.removed = true;
+    acd.forgetFlowWhenIdle(flow);
+  }
+  // Calls leave the queues that their flows' old skills and priorities put them in ...
+  for (const flow of acd.flows.values()) {
+    const config = wanted.get(flow.config.id);
+    if (config === undefined) continue;
+    if (config.skill !== flow.config.skill || config.priority !== flow.config.priority) reordered.add(flow);
+  }
+  const moving = [];
+  if (reordered.size > 0) {
+    for (const call of acd.calls.values()) {
+      if (call.state === 'queued' && reordered.has(call.flow)) moving.push(call);
+    }
+  }
+  for (const call of moving) dequeue(call);
+  for (const config of wanted.values()) {
+    const flow = acd.flows.get(config.id);
+    if (flow === undefined) addFlow(acd, config);
+    else changeFlow(acd, flow, config);
+  }
+  // ... and enter those of the new ones.
+  for (const call of moving) {
+    enqueue(call);
+    acd.out.calls.add(call.row);
+  }
+}
+
+function addFlow(acd: AcdState, config: FlowConfig): void {
+  const skill = acd.useSkill(config.skill);
+  const flow = acd.flow_rows.add((row) => new Flow(row, config, skill));
+  acd.flows.set(config.id, flow);
+  acd.out.flows.add(flow.row);
+}
+
+function changeFlow(acd: AcdState, flow: Flow, config: FlowConfig): void {
+  const skill = acd.useSkill(config.skill);
+  acd.leaveSkill(flow.skill);
+  flow.skill = skill;
+  flow.config = config;
+  flow.removed = false;
+  acd.out.flows.add(flow.row);
+}
+
+function loadAgents(acd: AcdState, desk: AgentDesk, configs: AgentConfig[]): void {
+  const wanted = new Map(configs.map((config) => [config.id, config]));
+  for (const agent of acd.agents.values()) {
+    if (wanted.has(agent.config.id)) continue;
+    desk.setLogin(agent, false);
+    agent.removed = true;
+    desk.forgetWhenIdle(agent);
+  }
+  for (const config of wanted.values()) {
+    const agent = acd.agents.get(config.id);
+    if (agent === undefined) addAgent(acd, desk, config);
+    else changeAgent(acd, desk, agent, config);
+  }
+}
+
+function addAgent(acd: AcdState, desk: AgentDesk, config: AgentConfig): void {
+  const agent = acd.agent_rows.add((row) => new Agent(row, config));
+  acd.agents.set(config.id, agent);
+  acd.out.agents.add(agent.row);
+  agent.skills = config.skills.map((name) => acd.useSkill(name));
+  desk.resumeWrapup(agent);
+  desk.setLogin(agent, config.logged_in);
+}
+
+function changeAgent(acd: AcdState, desk: AgentDesk, agent: Agent, config: AgentConfig): void {
+  const before = agent.config;
+  const returned = agent.removed;
+  desk.unlist(agent);
+  acd.statistics.agentCounts(agent, -1);
+  const left = agent.skills;
+  agent.skills = config.skills.map((name) => acd.useSkill(name));
+  for (const skill of left) acd.leaveSkill(skill);
+  agent.config = config;
+  agent.removed = false;
+  acd.statistics.agentCounts(agent, 1);
+  desk.list(agent);
+  acd.out.agents.add(agent.row);
+  if (returned || config.logged_in !== before.logged_in) desk.setLogin(agent, config.logged_in);
+}
