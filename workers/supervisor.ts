@@ -22,6 +22,7 @@ import { createLogger } from './log.js';
 import { type Mi, startMi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
 import type { EngineView } from './mi/source.js';
+import type { StoreData } from './store.js';
 import type { SipWorkerTask, WorkerNotice, WorkerOrder } from './sip-worker.js';
 import { ThreadPeer } from './thread-peer.js';
 import { now_ms } from './turn.js';
@@ -177,9 +178,8 @@ class Supervisor {
     this.store = this.thread('store.js', 'store', {
       sql: sqlOptions(config),
       log_level: config.log.level,
-      doorbell: this.doorbells.store,
       records,
-    });
+    } satisfies StoreData);
     const ready = await this.store.once('ready');
     return ready.next_cid as number;
   }
@@ -289,8 +289,7 @@ class Supervisor {
     await this.dispatcher?.ended;
     this.eventBell?.close();
     await this.mi?.close();
-    await this.store?.ask({ kind: 'stop' });
-    await this.store?.ended;
+    await this.store?.stop();
     await this.lock?.release();
     this.log.info('stopped');
     this.finish.resolve();

@@ -41,6 +41,14 @@ export class ThreadPeer {
     });
   }
 
+  /** Tells it to stop; resolves when it has said `stopped` and ended. */
+  async stop(): Promise<void> {
+    const stopped = this.once('stopped');
+    this.worker.postMessage({ kind: 'stop' });
+    await stopped;
+    await this.ended;
+  }
+
   /** Ends the thread at once. */
   async terminate(): Promise<void> {
     await this.worker.terminate();
