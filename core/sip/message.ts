@@ -1,177 +1,346 @@
 /**
- * A SIP message as received (RFC 3261 7): the byte string, where its headers lie, and what is read of them.
- *
- * The parser only finds the lines. A header's value is parsed when somebody reads it, and kept.
+ * A SIP message: a byte string and the positions of its headers. What a header says is read when it is
+ * asked for, and remembered.
  */
-import { parseDecimal } from './decimal.js';
-import { findCompactName } from './header-names.js';
-import { equalsIgnoringCase, type NameAddr, parseNameAddr, splitList } from './name-addr.js';
-import { parseVia, type Via } from './via.js';
+import { decimal, elementEnd, isLws, isTokenRange, sameName, splitList, unfold } from './lex.js';
+import { type NameAddr, nameAddrAt, parseNameAddr } from './name-addr.js';
+import { parseVia, type Via, viaAt } from './via.js';
 
-/** Header lines of a message: for line i, offsets[4i..4i+3] = start and end of the name, start and end of the value. */
-export type HeaderOffsets = readonly number[];
+/** Numbers that describe a header line in {@link HeaderIndex.lines}: name's start and length, value's range. */
+export const LINE_FIELDS = 4;
+/** Set in the field of the name's length when the value runs over several lines. */
+export const FOLDED = 0x10000;
 
-const NO_VIA: Via = { transport: '', host: '', port: 0, branch: '', received: '', rport: undefined };
-const NO_ADDRESS: NameAddr = { display: '', uri: '', params: '', tag: '' };
+/** Where the parser found what. A header's number is the index of its first line in `lines`, -1 if absent. */
+export class HeaderIndex {
+  readonly lines: number[] = [];
+  via = -1;
+  from = -1;
+  to = -1;
+  callId = -1;
+  cseq = -1;
+  contact = -1;
+  maxForwards = -1;
+  contentType = -1;
+  contentLength = -1;
+  /** Name of a header that is there twice and must not be; '' if none. */
+  repeated = '';
+  bodyStart = 0;
+  bodyEnd = 0;
+}
+
+/** The registered compact forms (IANA, SIP header fields). */
+const COMPACT: ReadonlyMap<string, string> = new Map([
+  ['accept-contact', 'a'],
+  ['referred-by', 'b'],
+  ['content-type', 'c'],
+  ['request-disposition', 'd'],
+  ['content-encoding', 'e'],
+  ['from', 'f'],
+  ['call-id', 'i'],
+  ['reject-contact', 'j'],
+  ['supported', 'k'],
+  ['content-length', 'l'],
+  ['contact', 'm'],
+  ['identity-info', 'n'],
+  ['event', 'o'],
+  ['refer-to', 'r'],
+  ['subject', 's'],
+  ['to', 't'],
+  ['allow-events', 'u'],
+  ['via', 'v'],
+  ['session-expires', 'x'],
+  ['identity', 'y'],
+]);
+
+const NO_ADDRESS: NameAddr = Object.freeze({ display: '', uri: '', params: '', tag: '' });
+const NO_VIA: Via = Object.freeze({
+  transport: '',
+  host: '',
+  port: 0,
+  branch: '',
+  received: '',
+  rport: undefined,
+  maddr: '',
+});
+const NO_CONTACT = Symbol('no contact');
+const MAX_CSEQ = 0xffffffff;
+const MAX_MAX_FORWARDS = 255;
+
+/** The method that `text[start..end)` names; the usual ones without a copy. */
+export function methodAt(text: string, start: number, end: number): string {
+  switch (end - start) {
+    case 3:
+      if (text.startsWith('ACK', start)) return 'ACK';
+      if (text.startsWith('BYE', start)) return 'BYE';
+      break;
+    case 4:
+      if (text.startsWith('INFO', start)) return 'INFO';
+      break;
+    case 5:
+      if (text.startsWith('REFER', start)) return 'REFER';
+      break;
+    case 6:
+      if (text.startsWith('INVITE', start)) return 'INVITE';
+      if (text.startsWith('CANCEL', start)) return 'CANCEL';
+      if (text.startsWith('UPDATE', start)) return 'UPDATE';
+      if (text.startsWith('NOTIFY', start)) return 'NOTIFY';
+      break;
+    case 7:
+      if (text.startsWith('OPTIONS', start)) return 'OPTIONS';
+      if (text.startsWith('MESSAGE', start)) return 'MESSAGE';
+      break;
+  }
+  return text.slice(start, end);
+}
 
 export abstract class SipMessage {
   abstract readonly kind: 'request' | 'response';
-  private fromValue: NameAddr | undefined;
-  private toValue: NameAddr | undefined;
-  private viaValue: Via | undefined;
-  private callIdValue: string | undefined;
-  private cseqNumber = -2;
-  private cseqMethod = '';
-  private contactValue: NameAddr | null | undefined;
+
+  private viaCache: Via | undefined = undefined;
+  private fromCache: NameAddr | undefined = undefined;
+  private toCache: NameAddr | undefined = undefined;
+  private contactCache: NameAddr | typeof NO_CONTACT | undefined = undefined;
+  private callIdCache: string | undefined = undefined;
+  private cseqCache = -2;
+  private cseqMethodCache = '';
 
   constructor(
     /** The whole message, a byte string. */
     readonly text: string,
-    private readonly offsets: HeaderOffsets,
-    /** The body as Content-Length delimits it, '' when there is none. */
-    readonly body: string,
+    /** @internal */ readonly index: HeaderIndex,
   ) {}
 
-  abstract readonly method: string;
-
-  /** First header line of that name, unfolded and trimmed. `name` is the full form in lower case. */
-  header(name: string): string | undefined {
-    const line = this.find(name, 0);
-    return line < 0 ? undefined : this.value(line);
-  }
-
-  /** The value of every header line of that name, in order, lists not split. */
-  headers(name: string): string[] {
-    const values: string[] = [];
-    for (let line = this.find(name, 0); line >= 0; line = this.find(name, line + 1))
-      values.push(this.value(line));
-    return values;
-  }
-
-  /** Every element of every header line of that name, comma lists split. */
-  list(name: string): string[] {
-    return this.headers(name).flatMap(splitList);
-  }
+  /** A response's is that of its CSeq. */
+  abstract get method(): string;
 
   get callId(): string {
-    this.callIdValue ??= this.header('call-id') ?? '';
-    return this.callIdValue;
+    this.callIdCache ??= this.index.callId < 0 ? '' : this.valueAt(this.index.callId);
+    return this.callIdCache;
   }
 
+  /** CSeq's number; 0 when CSeq is malformed, which {@link defect} tells. */
   get cseq(): number {
-    this.readCseq();
-    return this.cseqNumber;
-  }
-
-  /** Method that the CSeq header names. */
-  protected get methodOfCseq(): string {
-    this.readCseq();
-    return this.cseqMethod;
+    if (this.cseqCache === -2) this.readCSeq();
+    return Math.max(0, this.cseqCache);
   }
 
   get from(): NameAddr {
-    this.fromValue ??= parseNameAddr(this.header('from') ?? '') ?? NO_ADDRESS;
-    return this.fromValue;
+    this.fromCache ??= this.nameAddr(this.index.from);
+    return this.fromCache;
   }
 
   get to(): NameAddr {
-    this.toValue ??= parseNameAddr(this.header('to') ?? '') ?? NO_ADDRESS;
-    return this.toValue;
+    this.toCache ??= this.nameAddr(this.index.to);
+    return this.toCache;
   }
 
+  /** '' if none. */
   get fromTag(): string {
     return this.from.tag;
   }
 
+  /** '' if none. */
   get toTag(): string {
     return this.to.tag;
   }
 
   /** The topmost Via. */
   get via(): Via {
-    if (this.viaValue === undefined) {
-      const value = this.header('via') ?? '';
-      this.viaValue = parseVia(value.includes(',') ? (splitList(value)[0] ?? '') : value) ?? NO_VIA;
-    }
-    return this.viaValue;
+    this.viaCache ??= this.readVia();
+    return this.viaCache;
   }
 
-  /** The first Contact; undefined when there is none, for `*` too. */
+  /** The first Contact; undefined when there is none, it is `*`, or malformed. */
   get contact(): NameAddr | undefined {
-    if (this.contactValue === undefined) {
-      const value = this.header('contact') ?? '';
-      const first = value.includes(',') ? (splitList(value)[0] ?? '') : value;
-      this.contactValue = first === '' || first === '*' ? null : (parseNameAddr(first) ?? null);
-    }
-    return this.contactValue ?? undefined;
+    this.contactCache ??= this.readContact();
+    return this.contactCache === NO_CONTACT ? undefined : this.contactCache;
   }
 
-  /** Undefined when absent or no number of at most three digits. */
   get maxForwards(): number | undefined {
-    const value = this.header('max-forwards');
-    if (value === undefined) return undefined;
-    const number = parseDecimal(value, 255);
-    return number < 0 ? undefined : number;
+    if (this.index.maxForwards < 0) return undefined;
+    const value = this.valueAt(this.index.maxForwards);
+    const hops = decimal(value, 0, value.length, MAX_MAX_FORWARDS);
+    return hops < 0 ? undefined : hops;
   }
 
-  /** Type and subtype in lower case, '' when there is none. */
+  /** In lower case, without parameters, '' if none. */
   get contentType(): string {
-    const value = this.header('content-type') ?? '';
-    const semicolon = value.indexOf(';');
-    return (semicolon < 0 ? value : value.slice(0, semicolon)).trim().toLowerCase();
+    if (this.index.contentType < 0) return '';
+    const value = this.valueAt(this.index.contentType);
+    let end = value.indexOf(';');
+    if (end < 0) end = value.length;
+    let type = '';
+    let from = 0;
+    // White space may stand round the slash.
+    for (let i = 0; i <= end; i++) {
+      if (i === end || isLws(value.charCodeAt(i))) {
+        type += value.slice(from, i);
+        from = i + 1;
+      }
+    }
+    return type.toLowerCase();
   }
 
-  /** What is wrong with the headers that every message has (RFC 3261 8.1.1); undefined when nothing is. */
+  get body(): string {
+    return this.text.slice(this.index.bodyStart, this.index.bodyEnd);
+  }
+
+  /**
+   * The first header line of that name, unfolded and trimmed; undefined when there is none.
+   * @param name the full form in lower case; the compact form on the wire matches it
+   */
+  header(name: string): string | undefined {
+    const at = this.nextLine(name, COMPACT.get(name), 0);
+    return at < 0 ? undefined : this.valueAt(at);
+  }
+
+  /** The value of every header line of that name, in order, not split at commas. */
+  headers(name: string): string[] {
+    const values: string[] = [];
+    const compact = COMPACT.get(name);
+    for (
+      let at = this.nextLine(name, compact, 0);
+      at >= 0;
+      at = this.nextLine(name, compact, at + LINE_FIELDS)
+    ) {
+      values.push(this.valueAt(at));
+    }
+    return values;
+  }
+
+  /** Every element of a header that is a comma list, over all its lines. */
+  list(name: string): string[] {
+    const elements: string[] = [];
+    const compact = COMPACT.get(name);
+    for (
+      let at = this.nextLine(name, compact, 0);
+      at >= 0;
+      at = this.nextLine(name, compact, at + LINE_FIELDS)
+    ) {
+      splitList(this.valueAt(at), elements);
+    }
+    return elements;
+  }
+
+  /**
+   * What is wrong with the headers without which no message can be handled, undefined when nothing is.
+   * What `parseMessage` returned as a message has no defect.
+   */
   defect(): string | undefined {
-    if (this.callId === '') return 'no Call-ID';
-    if (this.cseq < 0) return 'bad CSeq';
-    if (this.kind === 'request' && this.methodOfCseq !== this.method) return 'CSeq names another method';
-    if (this.via === NO_VIA) return 'bad Via';
-    if (this.from === NO_ADDRESS) return 'bad From';
-    if (this.to === NO_ADDRESS) return 'bad To';
-    for (const name of ['call-id', 'cseq', 'from', 'to']) {
-      if (this.find(name, this.find(name, 0) + 1) >= 0) return `${name} twice`;
+    const index = this.index;
+    if (index.via < 0) return 'Missing Via';
+    if (index.from < 0) return 'Missing From';
+    if (index.to < 0) return 'Missing To';
+    if (index.callId < 0) return 'Missing Call-ID';
+    if (index.cseq < 0) return 'Missing CSeq';
+    if (index.repeated !== '') return `Repeated ${index.repeated}`;
+    if (this.via === NO_VIA) return 'Malformed Via';
+    if (this.from === NO_ADDRESS) return 'Malformed From';
+    if (this.to === NO_ADDRESS) return 'Malformed To';
+    if (!isCallId(this.callId)) return 'Malformed Call-ID';
+    if (this.cseqCache === -2) this.readCSeq();
+    if (this.cseqCache < 0) return 'Malformed CSeq';
+    if (this.kind === 'request') {
+      if (this.cseqMethodCache !== this.method) return 'CSeq Method Mismatch';
+      if (index.maxForwards >= 0 && this.maxForwards === undefined) return 'Malformed Max-Forwards';
     }
     return undefined;
   }
 
-  private find(name: string, fromLine: number): number {
-    const { offsets, text } = this;
-    const compact = findCompactName(name);
-    const length = name.length;
-    for (let i = fromLine * 4; i < offsets.length; i += 4) {
-      const start = offsets[i] as number;
-      const nameLength = (offsets[i + 1] as number) - start;
-      if (
-        nameLength === length
-          ? equalsIgnoringCase(text, start, name)
-          : nameLength === 1 && (text.charCodeAt(start) | 0x20) === compact
-      ) {
-        return i / 4;
-      }
+  /** @internal Whether a response could be made of it: it names its sender and has what is copied. */
+  answerable(): boolean {
+    const { from, to, callId, cseq } = this.index;
+    return from >= 0 && to >= 0 && callId >= 0 && cseq >= 0 && this.via !== NO_VIA;
+  }
+
+  /** @internal CSeq's method. */
+  protected get cseqMethod(): string {
+    if (this.cseqCache === -2) this.readCSeq();
+    return this.cseqMethodCache;
+  }
+
+  /** @internal The value of the line at `at` of the index, unfolded. */
+  valueAt(at: number): string {
+    const lines = this.index.lines;
+    const value = this.text.slice(lines[at + 2] as number, lines[at + 3] as number);
+    return ((lines[at + 1] as number) & FOLDED) !== 0 ? unfold(value) : value;
+  }
+
+  /** @internal The first line of that name at or after `from` in the index, -1 when there is none. */
+  nextLine(name: string, compact: string | undefined, from: number): number {
+    const lines = this.index.lines;
+    for (let at = from; at < lines.length; at += LINE_FIELDS) {
+      const length = (lines[at + 1] as number) & (FOLDED - 1);
+      const start = lines[at] as number;
+      if (length === name.length && sameName(this.text, start, name)) return at;
+      if (length === 1 && compact !== undefined && sameName(this.text, start, compact)) return at;
     }
     return -1;
   }
 
-  private value(line: number): string {
-    const start = this.offsets[line * 4 + 2] as number;
-    const end = this.offsets[line * 4 + 3] as number;
-    const value = this.text.slice(start, end);
-    return value.includes('\n') ? unfold(value) : value;
+  private isFolded(at: number): boolean {
+    return ((this.index.lines[at + 1] as number) & FOLDED) !== 0;
   }
 
-  private readCseq(): void {
-    if (this.cseqNumber !== -2) return;
-    this.cseqNumber = -1;
-    const value = this.header('cseq') ?? '';
-    let end = 0;
-    while (end < value.length && value.charCodeAt(end) > 0x20) end++;
-    const number = parseDecimal(value.slice(0, end), 2 ** 31 - 1);
-    const method = value.slice(end).trim();
-    if (number < 0 || method === '' || end === value.length) return;
-    this.cseqNumber = number;
-    this.cseqMethod = method;
+  private nameAddr(at: number): NameAddr {
+    if (at < 0) return NO_ADDRESS;
+    const lines = this.index.lines;
+    const address = this.isFolded(at)
+      ? parseNameAddr(this.valueAt(at))
+      : nameAddrAt(this.text, lines[at + 2] as number, lines[at + 3] as number);
+    return address ?? NO_ADDRESS;
   }
+
+  private readVia(): Via {
+    const at = this.index.via;
+    if (at < 0) return NO_VIA;
+    const lines = this.index.lines;
+    const via = this.isFolded(at)
+      ? parseVia(this.valueAt(at))
+      : viaAt(this.text, lines[at + 2] as number, lines[at + 3] as number);
+    return via ?? NO_VIA;
+  }
+
+  private readContact(): NameAddr | typeof NO_CONTACT {
+    const at = this.index.contact;
+    if (at < 0) return NO_CONTACT;
+    const lines = this.index.lines;
+    let text = this.text;
+    let start = lines[at + 2] as number;
+    let end = lines[at + 3] as number;
+    if (this.isFolded(at)) {
+      text = this.valueAt(at);
+      start = 0;
+      end = text.length;
+    }
+    return nameAddrAt(text, start, elementEnd(text, start, end)) ?? NO_CONTACT;
+  }
+
+  private readCSeq(): void {
+    this.cseqCache = -1;
+    const at = this.index.cseq;
+    if (at < 0) return;
+    const text = this.text;
+    const start = this.index.lines[at + 2] as number;
+    const end = this.index.lines[at + 3] as number;
+    let digits = start;
+    while (digits < end && !isLws(text.charCodeAt(digits))) digits++;
+    let method = digits;
+    while (method < end && isLws(text.charCodeAt(method))) method++;
+    if (!isTokenRange(text, method, end)) return;
+    this.cseqMethodCache = methodAt(text, method, end);
+    this.cseqCache = decimal(text, start, digits, MAX_CSEQ);
+  }
+}
+
+/** Lenient: any bytes above the space. An '@' or more than one makes no difference to a comparison. */
+function isCallId(callId: string): boolean {
+  for (let i = 0; i < callId.length; i++) {
+    const c = callId.charCodeAt(i);
+    if (c <= 32 || c === 127) return false;
+  }
+  return callId.length > 0;
 }
 
 export class SipRequest extends SipMessage {
@@ -179,13 +348,12 @@ export class SipRequest extends SipMessage {
 
   constructor(
     text: string,
-    offsets: HeaderOffsets,
-    body: string,
+    index: HeaderIndex,
     readonly method: string,
-    /** Request-URI as it came. */
+    /** The Request-URI as it stands. */
     readonly uri: string,
   ) {
-    super(text, offsets, body);
+    super(text, index);
   }
 }
 
@@ -194,24 +362,15 @@ export class SipResponse extends SipMessage {
 
   constructor(
     text: string,
-    offsets: HeaderOffsets,
-    body: string,
+    index: HeaderIndex,
     readonly status: number,
+    /** The reason phrase as it stands, maybe ''. */
     readonly reason: string,
   ) {
-    super(text, offsets, body);
+    super(text, index);
   }
 
-  /** Method of the request that this answers. */
   get method(): string {
-    return this.methodOfCseq;
+    return this.cseqMethod;
   }
-}
-
-/** A folded value on one line (RFC 3261 7.3.1). */
-function unfold(value: string): string {
-  return value
-    .split('\n')
-    .map((line) => line.trim())
-    .join(' ');
 }

@@ -1,151 +1,115 @@
-/** name-addr and addr-spec with their parameters: From, To, Contact, Route and their like (RFC 3261 20.10, 25.1). */
+/** name-addr and addr-spec: the values of From, To, Contact, Route and their like (RFC 3261, 20.10). */
+import { clean, cleanUri, findParam, isToken, quotedEnd, skipLws, trimEnd } from './lex.js';
 
 export interface NameAddr {
-  /** Byte string, unquoted and unescaped; '' when there is none. */
+  /** Byte string, unquoted, unescaped, '' if none. */
   display: string;
+  /** As it stands between < and >, or, without them, up to the first semicolon. */
   uri: string;
-  /** As it came, starting with `;`, or ''. */
+  /** The header's parameters, raw, starting with ';', or ''. */
   params: string;
-  /** The tag parameter, or ''. */
+  /** '' if none. */
   tag: string;
 }
 
-/** Undefined when the value has no URI, or a quote or angle bracket that does not close. */
+/** Reads one name-addr or addr-spec; undefined when `value` is none, or more than one. */
 export function parseNameAddr(value: string): NameAddr | undefined {
+  return nameAddrAt(value, 0, value.length);
+}
+
+/** As {@link parseNameAddr}, of `text[from..to)`. */
+export function nameAddrAt(text: string, from: number, to: number): NameAddr | undefined {
+  const start = skipLws(text, from, to);
+  const end = trimEnd(text, start, to);
+  if (start === end) return undefined;
   let display = '';
-  let rest = value;
-  if (value.startsWith('"')) {
-    const end = closingQuote(value, 0);
-    if (end < 0) return undefined;
-    display = unquote(value.slice(1, end));
-    rest = value.slice(end + 1);
+  let open = start;
+  const first = text.charCodeAt(start);
+  if (first === 34) {
+    const close = quotedEnd(text, start, end);
+    if (close < 0) return undefined;
+    display = unescapeQuoted(text.slice(start + 1, close - 1));
+    open = skipLws(text, close, end);
+    if (open >= end || text.charCodeAt(open) !== 60) return undefined;
+  } else if (first !== 60) {
+    while (open < end && text.charCodeAt(open) !== 60) open++;
+    if (open === end) return addrSpecAt(text, start, end);
+    // Lenient: a display name that ought to have been quoted is taken as it stands (RFC 4475, 3.1.2.15).
+    display = text.slice(start, trimEnd(text, start, open));
   }
-  const open = rest.indexOf('<');
-  if (open < 0) {
-    if (display !== '') return undefined;
-    // Without angle brackets every parameter is the header's (20.10).
-    const semicolon = rest.indexOf(';');
-    const uri = (semicolon < 0 ? rest : rest.slice(0, semicolon)).trim();
-    if (uri === '') return undefined;
-    return withParams('', uri, semicolon < 0 ? '' : rest.slice(semicolon));
+  const close = text.indexOf('>', open);
+  if (close < 0 || close >= end) return undefined;
+  const uriStart = skipLws(text, open + 1, close);
+  const uriEnd = trimEnd(text, uriStart, close);
+  if (!hasScheme(text, uriStart, uriEnd)) return undefined;
+  const rest = skipLws(text, close + 1, end);
+  if (rest < end && text.charCodeAt(rest) !== 59) return undefined;
+  return {
+    display,
+    uri: text.slice(uriStart, uriEnd),
+    params: rest < end ? text.slice(rest, end) : '',
+    tag: rest < end ? (findParam(text, rest, end, 'tag') ?? '') : '',
+  };
+}
+
+/** Without < and >, every parameter is the header's, not the URI's (RFC 3261, 20). */
+function addrSpecAt(text: string, start: number, end: number): NameAddr | undefined {
+  let semicolon = start;
+  while (semicolon < end && text.charCodeAt(semicolon) !== 59) semicolon++;
+  const uriEnd = trimEnd(text, start, semicolon);
+  if (!hasScheme(text, start, uriEnd)) return undefined;
+  for (let i = start; i < uriEnd; i++) {
+    const c = text.charCodeAt(i);
+    if (c <= 32 || c === 34 || c === 44 || c === 62) return undefined;
   }
-  const close = rest.indexOf('>', open);
-  if (close < 0) return undefined;
-  if (display === '') display = rest.slice(0, open).trim();
-  const uri = rest.slice(open + 1, close).trim();
-  if (uri === '') return undefined;
-  const semicolon = rest.indexOf(';', close);
-  return withParams(display, uri, semicolon < 0 ? '' : rest.slice(semicolon));
+  return {
+    display: '',
+    uri: text.slice(start, uriEnd),
+    params: semicolon < end ? text.slice(semicolon, end) : '',
+    tag: semicolon < end ? (findParam(text, semicolon, end, 'tag') ?? '') : '',
+  };
 }
 
-function withParams(display: string, uri: string, params: string): NameAddr {
-  return { display, uri, params, tag: params === '' ? '' : (headerParam(params, 'tag') ?? '') };
-}
-
-/** `"display" <uri>params`, the name quoted and escaped, control characters left out. */
-export function formatNameAddr(display: string, uri: string, params = ''): string {
-  const name = display === '' ? '' : `${quote(display)} `;
-  return `${name}<${uri}>${params}`;
-}
-
-function quote(text: string): string {
-  let quoted = '"';
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code < 0x20 || code === 0x7f) continue;
-    quoted += code === 0x22 || code === 0x5c ? `\\${text[i]}` : text[i];
+/** Whether the range begins with `scheme:` and has something after it. */
+function hasScheme(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 58) return i > start && i + 1 < end;
+    const letter = (c | 32) >= 97 && (c | 32) <= 122;
+    if (!letter && (i === start || !((c >= 48 && c <= 57) || c === 43 || c === 45 || c === 46))) return false;
   }
-  return `${quoted}"`;
+  return false;
 }
 
-function unquote(text: string): string {
-  if (!text.includes('\\')) return text;
+function unescapeQuoted(inside: string): string {
+  let i = inside.indexOf('\\');
+  if (i < 0) return inside;
   let plain = '';
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '\\' && i + 1 < text.length) i++;
-    plain += text[i];
+  let from = 0;
+  while (i >= 0) {
+    plain += inside.slice(from, i);
+    // What stands after the backslash is kept even if it is another one.
+    from = i + 1;
+    i = inside.indexOf('\\', i + 2);
   }
-  return plain;
+  return plain + inside.slice(from);
 }
 
-/** Position of the quote that closes the one at `open`, or -1. */
-export function closingQuote(text: string, open: number): number {
-  for (let i = open + 1; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 0x5c) i++;
-    else if (code === 0x22) return i;
-  }
-  return -1;
-}
-
-/** Value of a parameter in `;a=b;c`, '' for one without value, undefined when it is not there. `name` in lower case. */
-export function headerParam(params: string, name: string): string | undefined {
-  let at = 0;
-  while (at < params.length) {
-    if (params.charCodeAt(at) !== 0x3b) {
-      at++;
-      continue;
-    }
-    let start = at + 1;
-    while (start < params.length && params.charCodeAt(start) <= 0x20) start++;
-    let end = start;
-    while (end < params.length && !isParamNameEnd(params.charCodeAt(end))) end++;
-    const matches = end - start === name.length && equalsIgnoringCase(params, start, name);
-    while (end < params.length && params.charCodeAt(end) <= 0x20) end++;
-    if (params.charCodeAt(end) !== 0x3d) {
-      if (matches) return '';
-      at = end;
-      continue;
-    }
-    let valueStart = end + 1;
-    while (valueStart < params.length && params.charCodeAt(valueStart) <= 0x20) valueStart++;
-    let valueEnd = valueStart;
-    if (params.charCodeAt(valueStart) === 0x22) {
-      const close = closingQuote(params, valueStart);
-      if (close < 0) return undefined;
-      if (matches) return unquote(params.slice(valueStart + 1, close));
-      valueEnd = close + 1;
-    } else {
-      while (valueEnd < params.length && params.charCodeAt(valueEnd) !== 0x3b) valueEnd++;
-      if (matches) return params.slice(valueStart, valueEnd).trimEnd();
-    }
-    at = valueEnd;
-  }
-  return undefined;
-}
-
-function isParamNameEnd(code: number): boolean {
-  return code <= 0x20 || code === 0x3b || code === 0x3d;
-}
-
-/** `name` is in lower case. */
-export function equalsIgnoringCase(text: string, start: number, name: string): boolean {
+/**
+ * Writes `display <uri>params`. The display name (a byte string) is quoted and escaped unless it is a list of
+ * tokens; control characters are dropped everywhere, and from the URI also what would end it.
+ * @param params raw, starting with ';', or ''
+ */
+export function formatNameAddr(display: string, uri: string, params = ''): string {
+  const address = `<${cleanUri(uri)}>${clean(params)}`;
+  const name = clean(display);
+  if (name === '') return address;
   for (let i = 0; i < name.length; i++) {
-    const code = text.charCodeAt(start + i);
-    const wanted = name.charCodeAt(i);
-    if (code !== wanted && (code < 65 || code > 90 || code + 32 !== wanted)) return false;
-  }
-  return true;
-}
-
-/** Splits a comma list; commas inside quotes and angle brackets belong to their element. Empty elements are left out. */
-export function splitList(value: string): string[] {
-  if (!value.includes(',')) return value === '' ? [] : [value];
-  const elements: string[] = [];
-  let start = 0;
-  let inAngle = false;
-  for (let i = 0; i <= value.length; i++) {
-    const code = i < value.length ? value.charCodeAt(i) : 0x2c;
-    if (code === 0x22 && !inAngle) {
-      const close = closingQuote(value, i);
-      i = close < 0 ? value.length - 1 : close;
-    } else if (code === 0x3c) inAngle = true;
-    else if (code === 0x3e) inAngle = false;
-    else if (code === 0x2c && (!inAngle || i === value.length)) {
-      const element = value.slice(start, i).trim();
-      if (element !== '') elements.push(element);
-      start = i + 1;
+    const c = name.charCodeAt(i);
+    // A space at either end would be lost without quotes.
+    if (!isToken(c) && !(c === 32 && i > 0 && i < name.length - 1)) {
+      return `"${name.replace(/["\\]/g, '\\$&')}" ${address}`;
     }
   }
-  return elements;
+  return `${name} ${address}`;
 }

@@ -12,7 +12,7 @@ import { flatten } from './bytes.js';
 import { Dialog } from './dialog.js';
 import { ALLOW, type B2buaEnvironment, type Target } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
-import { alignTo, arrangeOffer, rejectAll, sameSession, withOrigin } from './sdp.js';
+import { alignTo, extendTo, rejectAll, sameSession, withOrigin } from './sdp.js';
 import type { ClientTransaction, ServerTransaction, TransactionLayer } from './transaction-layer.js';
 import type { Path } from './transport.js';
 
@@ -192,7 +192,7 @@ export class Session implements RequestOwner {
     assert(this.outcome === undefined && this.ackDue === undefined, 'one INVITE at a time');
     this.outcome = outcome;
     this.localPending = sdp !== '';
-    const body = sdp === '' ? '' : this.ownSdp(arrangeOffer(this.localSdp, sdp));
+    const body = sdp === '' ? '' : this.ownSdp(extendTo(this.localSdp, sdp));
     const first = this.initial !== undefined && !this.established ? this.initial : undefined;
     this.request('INVITE', body, body === '' ? '' : 'application/sdp', first?.headers ?? [], this, (tx) => {
       this.inviteTx = tx;
@@ -244,7 +244,7 @@ export class Session implements RequestOwner {
     this.dialog.localTag = tag;
     this.takeRemote(this.openOffer);
     const own = this.ownSdp(
-      this.openOffer === '' ? arrangeOffer(this.localSdp, sdp) : alignTo(this.remoteSdp, sdp),
+      this.openOffer === '' ? extendTo(this.localSdp, sdp) : alignTo(this.remoteSdp, sdp),
     );
     const text = flatten(
       buildResponse(tx.request, tx.path, 200, {
@@ -296,7 +296,7 @@ export class Session implements RequestOwner {
   send(method: string, body: string, contentType: string, headers: Header, owner: RequestOwner): void {
     const own =
       contentType === 'application/sdp' && body !== ''
-        ? this.ownSdp(arrangeOffer(this.localSdp, body))
+        ? this.ownSdp(extendTo(this.localSdp, body))
         : body;
     this.request(method, own, contentType, headers, owner, () => {});
   }

@@ -5,7 +5,7 @@
 import { buildResponse, responseTarget } from './build.js';
 import { type ClientHost, ClientTransaction } from './client-transaction.js';
 import type { SipRequest, SipResponse } from './message.js';
-import { KEEP_ALIVE, parseMessage } from './parser.js';
+import { parseMessage } from './parser.js';
 import { type ServerHost, ServerTransaction } from './server-transaction.js';
 import { DEFAULT_TIMES, type Path, type SipEnvironment, type SipTimes } from './transport.js';
 
@@ -78,7 +78,7 @@ export class TransactionLayer<Owner> implements ClientHost<Owner>, ServerHost<Ow
     this.counters.received++;
     const message = parseMessage(text);
     if (message.kind === 'failure') {
-      if (message.reason === KEEP_ALIVE) {
+      if (message.reason === 'keep-alive') {
         this.counters.keep_alives++;
         return;
       }

@@ -1,116 +1,165 @@
-/** SIP, SIPS and tel URIs (RFC 3261 19.1, RFC 3966). */
-import { equalsIgnoringCase, headerParam } from './name-addr.js';
-import { splitHostPort } from './via.js';
+/** SIP, SIPS and tel URIs (RFC 3261, 19.1; RFC 3966). */
+import { asBytes } from './bytes.js';
+import { decimal, sameName } from './lex.js';
+import { isHostByte, isIpv6Range } from './via.js';
 
 export interface Uri {
   scheme: 'sip' | 'sips' | 'tel';
-  /** As it came, escapes and all; of a tel URI the number. */
+  /** Raw, still escaped; of a tel URI the number as it stands. '' if none. */
   user: string;
+  /** Raw, still escaped; '' if none. */
   password: string;
-  /** Lower case; an IPv6 address without its brackets. '' for tel. */
+  /** In lower case, IPv6 without brackets; '' in a tel URI. */
   host: string;
-  /** 0 when there is none. */
+  /** 0 = none. */
   port: number;
-  /** Starting with `;`, or ''. */
+  /** Raw, starting with ';', or ''. */
   params: string;
-  /** Starting with `?`, or ''. */
+  /** Raw, starting with '?', or ''. */
   headers: string;
 }
 
-/** Undefined when it is no URI of these schemes, or its host or port is none. */
+/** Reads a URI; undefined when it is malformed or of another scheme. */
 export function parseUri(text: string): Uri | undefined {
-  const colon = text.indexOf(':');
-  if (colon < 3 || colon > 4) return undefined;
-  const scheme = schemeOf(text, colon);
-  if (scheme === undefined || hasSpace(text)) return undefined;
-  if (scheme === 'tel') {
-    const semicolon = text.indexOf(';');
-    const user = semicolon < 0 ? text.slice(4) : text.slice(4, semicolon);
-    const params = semicolon < 0 ? '' : text.slice(semicolon);
-    return user === '' ? undefined : { scheme, user, password: '', host: '', port: 0, params, headers: '' };
-  }
-  let rest = text.slice(colon + 1);
-  let user = '';
-  let password = '';
-  const at = rest.indexOf('@');
-  if (at >= 0) {
-    const userinfo = rest.slice(0, at);
-    rest = rest.slice(at + 1);
-    const separator = userinfo.indexOf(':');
-    user = separator < 0 ? userinfo : userinfo.slice(0, separator);
-    password = separator < 0 ? '' : userinfo.slice(separator + 1);
-    if (user === '') return undefined;
-  }
-  const question = rest.indexOf('?');
-  const headers = question < 0 ? '' : rest.slice(question);
-  if (question >= 0) rest = rest.slice(0, question);
-  const semicolon = rest.indexOf(';');
-  const params = semicolon < 0 ? '' : rest.slice(semicolon);
-  const hostport = splitHostPort(semicolon < 0 ? rest : rest.slice(0, semicolon));
-  if (hostport === undefined) return undefined;
-  return { scheme, user, password, host: hostport.host.toLowerCase(), port: hostport.port, params, headers };
-}
-
-function schemeOf(text: string, colon: number): Uri['scheme'] | undefined {
-  if (colon === 3) {
-    if (equalsIgnoringCase(text, 0, 'sip')) return 'sip';
-    return equalsIgnoringCase(text, 0, 'tel') ? 'tel' : undefined;
-  }
-  return equalsIgnoringCase(text, 0, 'sips') ? 'sips' : undefined;
-}
-
-function hasSpace(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code <= 0x20 || code === 0x7f || code === 0x3c || code === 0x3e || code === 0x22) return true;
+    const c = text.charCodeAt(i);
+    if (c <= 32 || c === 34 || c === 60 || c === 62 || c === 127) return undefined;
   }
-  return false;
+  if (sameName(text, 0, 'sip:')) return sipUri('sip', text, 4);
+  if (sameName(text, 0, 'sips:')) return sipUri('sips', text, 5);
+  if (sameName(text, 0, 'tel:')) {
+    const end = firstOf(text, 4, 59, 59);
+    if (end === 4) return undefined;
+    return {
+      scheme: 'tel',
+      user: text.slice(4, end),
+      password: '',
+      host: '',
+      port: 0,
+      params: text.slice(end),
+      headers: '',
+    };
+  }
+  return undefined;
 }
 
-/** Value of a URI parameter, '' for a flag, undefined when it is not there. `name` in lower case. */
+function sipUri(scheme: 'sip' | 'sips', text: string, start: number): Uri | undefined {
+  const uri: Uri = { scheme, user: '', password: '', host: '', port: 0, params: '', headers: '' };
+  const at = text.indexOf('@', start);
+  let i = start;
+  if (at >= 0) {
+    const colon = text.indexOf(':', start);
+    const userEnd = colon >= 0 && colon < at ? colon : at;
+    if (userEnd === start) return undefined;
+    uri.user = text.slice(start, userEnd);
+    if (userEnd < at) uri.password = text.slice(userEnd + 1, at);
+    i = at + 1;
+  }
+  if (text.charCodeAt(i) === 91) {
+    const close = text.indexOf(']', i);
+    if (close < 0 || !isIpv6Range(text, i + 1, close)) return undefined;
+    uri.host = text.slice(i + 1, close).toLowerCase();
+    i = close + 1;
+  } else {
+    const host = i;
+    while (i < text.length && isHostByte(text.charCodeAt(i))) i++;
+    if (i === host) return undefined;
+    uri.host = text.slice(host, i).toLowerCase();
+  }
+  if (text.charCodeAt(i) === 58) {
+    const end = firstOf(text, i, 59, 63);
+    uri.port = decimal(text, i + 1, end, 65535);
+    if (uri.port < 0) return undefined;
+    i = end;
+  }
+  const query = firstOf(text, i, 63, 63);
+  if (query > i && text.charCodeAt(i) !== 59) return undefined;
+  uri.params = text.slice(i, query);
+  uri.headers = text.slice(query);
+  return uri;
+}
+
+/** Position of the first byte `a` or `b` from `i` on, else the length. */
+function firstOf(text: string, i: number, a: number, b: number): number {
+  let at = i;
+  while (at < text.length && text.charCodeAt(at) !== a && text.charCodeAt(at) !== b) at++;
+  return at;
+}
+
+/** A URI parameter's value, unescaped; '' for a flag, undefined when it is not there. `name` in any case. */
 export function uriParam(uri: Uri, name: string): string | undefined {
-  return uri.params === '' ? undefined : headerParam(uri.params, name);
+  const range = paramRange(uri.params, 0, name.toLowerCase());
+  if (range === undefined) return undefined;
+  const equals = uri.params.indexOf('=', range.start);
+  return equals < 0 || equals >= range.end ? '' : unescapeUri(uri.params.slice(equals + 1, range.end));
 }
 
+/** Where `;name` or `;name=value` stands in `text` from `start` (at a semicolon or the end) on. */
+function paramRange(text: string, start: number, name: string): { start: number; end: number } | undefined {
+  let i = start;
+  while (i < text.length && text.charCodeAt(i) === 59) {
+    const end = firstOf(text, i + 1, 59, 63);
+    const nameEnd = Math.min(firstOf(text, i + 1, 61, 59), end);
+    if (unescapeUri(text.slice(i + 1, nameEnd)).toLowerCase() === name) return { start: i, end };
+    i = end;
+  }
+  return undefined;
+}
+
+/** The URI as text. What {@link parseUri} returned comes out equivalent to what went in. */
 export function formatUri(uri: Uri): string {
-  if (uri.scheme === 'tel') return `tel:${uri.user}${uri.params}`;
+  if (uri.scheme === 'tel') return `tel:${uri.user}${uri.params}${uri.headers}`;
   const password = uri.password === '' ? '' : `:${uri.password}`;
-  const userinfo = uri.user === '' ? '' : `${uri.user}${password}@`;
+  const user = uri.user === '' ? '' : `${uri.user}${password}@`;
   const host = uri.host.includes(':') ? `[${uri.host}]` : uri.host;
   const port = uri.port === 0 ? '' : `:${uri.port}`;
-  return `${uri.scheme}:${userinfo}${host}${port}${uri.params}${uri.headers}`;
+  return `${uri.scheme}:${user}${host}${port}${uri.params}${uri.headers}`;
 }
 
-/** Resolves %HH; a percent sign that starts none stays as it is. */
-export function unescapeUri(text: string): string {
-  if (!text.includes('%')) return text;
+/** Replaces each %HH by its byte; a percent sign that no two hex digits follow stays. */
+export function unescapeUri(s: string): string {
+  let percent = s.indexOf('%');
+  if (percent < 0) return s;
   let plain = '';
-  for (let i = 0; i < text.length; i++) {
-    const code = text[i] === '%' ? hexByte(text, i + 1) : -1;
-    if (code < 0) plain += text[i];
-    else {
-      plain += String.fromCharCode(code);
-      i += 2;
-    }
+  let from = 0;
+  while (percent >= 0) {
+    const high = hexDigit(s, percent + 1);
+    const low = hexDigit(s, percent + 2);
+    if (high >= 0 && low >= 0) {
+      plain += s.slice(from, percent) + String.fromCharCode(high * 16 + low);
+      from = percent + 3;
+      percent = s.indexOf('%', from);
+    } else percent = s.indexOf('%', percent + 1);
   }
-  return plain;
+  return plain + s.slice(from);
 }
 
-function hexByte(text: string, at: number): number {
-  const high = hexDigit(text.charCodeAt(at));
-  const low = hexDigit(text.charCodeAt(at + 1));
-  return high < 0 || low < 0 ? -1 : high * 16 + low;
+function hexDigit(s: string, i: number): number {
+  if (i >= s.length) return -1;
+  const c = s.charCodeAt(i);
+  if (c >= 48 && c <= 57) return c - 48;
+  const letter = c | 32;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
 }
 
-function hexDigit(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  const lower = code | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
-}
-
-/** The URI with a parameter added before its headers part. */
+/**
+ * The URI `text` with the parameter `name=value` (a flag when value is ''), in place of one of that name, else
+ * after the others and before any headers. Both are escaped as need be.
+ */
 export function withUriParam(text: string, name: string, value: string): string {
-  const question = text.indexOf('?');
-  const head = question < 0 ? text : text.slice(0, question);
-  return `${head};${name}=${value}${question < 0 ? '' : text.slice(question)}`;
+  const at = text.indexOf('@');
+  // A semicolon or question mark may also stand in the user part.
+  const params = firstOf(text, Math.max(at, 0), 59, 63);
+  const param = `;${escapeParam(name)}${value === '' ? '' : `=${escapeParam(value)}`}`;
+  const old = paramRange(text, params, name.toLowerCase());
+  if (old) return text.slice(0, old.start) + param + text.slice(old.end);
+  const query = firstOf(text, params, 63, 63);
+  return text.slice(0, query) + param + text.slice(query);
+}
+
+/** Escapes all but unreserved and param-unreserved. */
+function escapeParam(s: string): string {
+  return asBytes(s).replace(/[^A-Za-z0-9\-_.!~*'()[\]/:&+$]/g, (c) => {
+    return `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+  });
 }
