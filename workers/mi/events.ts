@@ -11,6 +11,8 @@ const EVENTS: readonly string[] = [AGENT_REPORT];
 
 /** A connection that can be told something at any time. */
 export interface Subscriber {
+  /** False once the peer is gone. */
+  readonly open: boolean;
   /** Sends a text; cuts the connection when the peer has let too much pile up. */
   notify(text: string): void;
 }
@@ -27,7 +29,8 @@ export class Events {
   subscribe(event: string, subscriber: Subscriber): void {
     const subscribers = this.subscribers.get(event);
     if (subscribers === undefined) throw new RpcError(404, 'Event not found');
-    subscribers.add(subscriber);
+    // Gone while an earlier request of its batch was under way: nobody would take it off the list again.
+    if (subscriber.open) subscribers.add(subscriber);
   }
 
   /** The subscriber is gone. */

@@ -98,7 +98,7 @@ interface Request {
 
 /** The request in a parsed message, or undefined when it is none. */
 function asRequest(message: unknown): Request | undefined {
-  if (!isObject(message) || message['jsonrpc'] !== '2.0') return undefined;
+  if (!isObject(message) || message.jsonrpc !== '2.0') return undefined;
   const { id, method, params } = message;
   if (typeof method !== 'string') return undefined;
   if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') return undefined;
