@@ -45,7 +45,10 @@ export class DemoCallers {
         // By the clock, so that a slow moment does not lower the rate.
         const due = Math.floor(((performance.now() - start_ms) * rate_per_s) / 1000) + 1;
         while (this.started < Math.min(due, calls)) this.place(this.started++);
-        if (this.started >= calls) return resolve();
+        if (this.started >= calls) {
+          resolve();
+          return;
+        }
         const next_ms = start_ms + (this.started * 1000) / rate_per_s;
         this.timer = setTimeout(place, Math.max(1, next_ms - performance.now()));
       };

@@ -10,7 +10,13 @@ export const WELCOME_MS = 1000;
 export function demoFlows(message: (name: string) => string): FlowSeed[] {
   const message_queue = message('queue');
   return [
-    { flowid: 'support', priority: 256, skill: 'support', message_welcome: message('welcome'), message_queue },
+    {
+      flowid: 'support',
+      priority: 256,
+      skill: 'support',
+      message_welcome: message('welcome'),
+      message_queue,
+    },
     { flowid: 'sales', priority: 10, skill: 'sales', message_queue },
     { flowid: 'billing', priority: 256, skill: 'billing', prependcid: 'Billing', message_queue },
   ];

@@ -54,7 +54,10 @@ export class Agent {
     const temper = typeof this.temper === 'function' ? this.temper(this.inbox.count) : this.temper;
     this.inbox.push(call);
     if (temper.silent) return;
-    if (temper.refuse_late && call.invitation?.body === '') return call.reject(488);
+    if (temper.refuse_late && call.invitation?.body === '') {
+      call.reject(488);
+      return;
+    }
     if (this.tone) playTo(call, this.tone.sender, this.tone.hertz);
     if (temper.ring ?? true) call.ring();
     const { reject, answer_after_ms } = temper;
@@ -70,7 +73,10 @@ export class Agent {
 
 /** Does something with a call after a while, unless it has ended by then; at once after 0 ms. */
 export function later(call: Call, after_ms: number, act: () => void): void {
-  if (after_ms <= 0) return act();
+  if (after_ms <= 0) {
+    act();
+    return;
+  }
   const timer = setTimeout(act, after_ms);
   void call.ended.then(() => clearTimeout(timer));
 }

@@ -39,6 +39,9 @@ export interface ReinviteReply {
 /** In-dialog requests, provisional responses and SDPs that a call remembers; the oldest are forgotten. */
 const MAX_KEPT = 100;
 
+/** In-dialog methods that get 200 and nothing else. */
+const UNDERSTOOD: ReadonlySet<string> = new Set(['INFO', 'MESSAGE', 'NOTIFY', 'OPTIONS', 'UPDATE']);
+
 export class Call implements TransactionOwner {
   state: 'calling' | 'ringing' | 'answered' | 'ended' = 'calling';
   /** SDP of the far end in force; '' before there is any. */
@@ -284,35 +287,41 @@ export class Call implements TransactionOwner {
 
   private onReInvite(request: SipRequest, transaction: ServerTransaction): void {
     this.reinvites++;
-    if (this.byeSent) return transaction.respond(481);
-    if (this.outgoing) return transaction.respond(491);
+    if (this.byeSent) {
+      transaction.respond(481);
+      return;
+    }
+    if (this.outgoing) {
+      transaction.respond(491);
+      return;
+    }
     if (this.incoming) {
-      if (this.incoming.status < 200) return transaction.respond(500, { headers: [['Retry-After', '1']] });
+      if (this.incoming.status < 200) {
+        transaction.respond(500, { headers: [['Retry-After', '1']] });
+        return;
+      }
       this.violation('a re-INVITE before the ACK of the INVITE before it');
       this.incoming.acknowledge();
     }
     const reply = this.onReinvite?.(request);
-    if (reply && reply.status >= 300) return transaction.respond(reply.status);
+    if (reply && reply.status >= 300) {
+      transaction.respond(reply.status);
+      return;
+    }
     this.incoming = transaction;
     this.remoteTarget = request.contact?.uri ?? this.remoteTarget;
     this.answerInvite(transaction, reply);
   }
 
   private onOther(request: SipRequest, transaction: ServerTransaction): void {
-    switch (request.method) {
-      case 'UPDATE':
-        if (request.body === '') return transaction.respond(200, this.reply());
-        if (this.outgoing || this.offered !== '') return transaction.respond(491);
-        transaction.respond(200, this.reply(this.session.answer(request.body)));
-        return this.setRemote(request.body, '');
-      case 'INFO':
-      case 'MESSAGE':
-      case 'NOTIFY':
-      case 'OPTIONS':
-        return transaction.respond(200);
-      default:
-        return transaction.respond(501);
-    }
+    const { method, body } = request;
+    if (method === 'UPDATE' && body !== '' && (this.outgoing || this.offered !== '')) {
+      transaction.respond(491);
+    } else if (method === 'UPDATE' && body !== '') {
+      transaction.respond(200, this.reply(this.session.answer(body)));
+      this.setRemote(body, '');
+    } else if (UNDERSTOOD.has(method)) transaction.respond(200, this.reply());
+    else transaction.respond(501);
   }
 
   private answerInvite(invite: ServerTransaction, reply: ReinviteReply | undefined): void {
@@ -328,7 +337,11 @@ export class Call implements TransactionOwner {
     if (!reply?.refuse_streams) this.setRemote(offer, '');
   }
 
-  private sendInvite(offer: string, headers: Headers, done: (response: SipResponse | undefined) => void): void {
+  private sendInvite(
+    offer: string,
+    headers: Headers,
+    done: (response: SipResponse | undefined) => void,
+  ): void {
     const parts: RequestParts = { ...this.parts(++this.localCseq), headers, ...sdpBody(offer) };
     const branch = this.endpoint.request('INVITE', parts, {
       response: (response) => this.onInviteResponse(response, parts, offer, done),
@@ -353,7 +366,8 @@ export class Call implements TransactionOwner {
     }
     if (response.status >= 300) {
       this.outgoing = undefined;
-      return done(response);
+      done(response);
+      return;
     }
     if (!this.outgoing) {
       // Retransmitted, or of another branch behind a forking proxy (RFC 3261 section 13.2.2.4).
@@ -386,10 +400,14 @@ export class Call implements TransactionOwner {
 
   private dialed(response: SipResponse | undefined): void {
     this.final = response;
-    if (!response) return this.end({ how: 'lost', status: 408 });
+    if (!response) {
+      this.end({ how: 'lost', status: 408 });
+      return;
+    }
     const { status } = response;
     if (status >= 300) {
-      return this.end({ how: this.cancelSent && status === 487 ? 'cancelled' : 'rejected', status });
+      this.end({ how: this.cancelSent && status === 487 ? 'cancelled' : 'rejected', status });
+      return;
     }
     this.state = 'answered';
     this.settleRinging(false);
@@ -432,7 +450,8 @@ export class Call implements TransactionOwner {
     this.byeSent = true;
     const parts = { ...this.parts(++this.localCseq), headers };
     this.endpoint.request('BYE', parts, {
-      response: (response) => response.status >= 200 && this.end({ how: 'local-bye', status: response.status }),
+      response: (response) =>
+        response.status >= 200 && this.end({ how: 'local-bye', status: response.status }),
       timeout: () => this.end({ how: 'lost', status: 408 }),
     });
   }

@@ -282,7 +282,10 @@ export class Endpoint {
   private arrive(transaction: ServerTransaction): void {
     const user = parseUri(transaction.request.uri)?.user ?? '';
     const answerer = this.answerers.get(user) ?? this.answerers.get('*');
-    if (!answerer) return transaction.respond(404, { toTag: this.unique('n') });
+    if (!answerer) {
+      transaction.respond(404, { toTag: this.unique('n') });
+      return;
+    }
     const call = Call.incoming(this, transaction, user);
     transaction.owner = call;
     answerer(call);

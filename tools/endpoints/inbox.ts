@@ -13,7 +13,10 @@ export class Inbox {
   push(call: Call): void {
     this.count++;
     const taker = this.takers.shift();
-    if (taker) return taker(call);
+    if (taker) {
+      taker(call);
+      return;
+    }
     if (this.waiting.length >= MAX_WAITING) this.waiting.shift();
     this.waiting.push(call);
   }

@@ -71,8 +71,14 @@ export class MediaServer {
   private take(name: string, call: Call): void {
     const message = this.messages.get(name) ?? {};
     this.inbox(name).push(call);
-    if (message.refuse !== undefined) return call.reject(message.refuse);
-    if (message.refuse_late && call.invitation?.body === '') return call.reject(488);
+    if (message.refuse !== undefined) {
+      call.reject(message.refuse);
+      return;
+    }
+    if (message.refuse_late && call.invitation?.body === '') {
+      call.reject(488);
+      return;
+    }
     if (this.sender) playTo(call, this.sender, name === 'welcome' ? WELCOME_HERTZ : QUEUE_HERTZ);
     call.accept();
     hangupAfter(call, message.length_ms);
