@@ -1,0 +1,239 @@
+/** Writes the dispatcher's records into their tables, in batches, each table's rows in order and once. */
+import type { StoreRecord } from '../core/acd/records.js';
+import { assert, unreachable } from '../core/assert.js';
+import { type CallRow, WaitingCalls } from './calls.js';
+import { type CdrRow, WaitingCdrs } from './cdrs.js';
+import type { Database, Databases, Sql } from './connect.js';
+import { DeadLetters } from './dead_letters.js';
+import { isOutside, reasonOf, StoreError } from './errors.js';
+import { Lane } from './lane.js';
+import { localTimeWriter } from './local_time.js';
+import type { Log } from './log.js';
+import type { SqlOptions } from './options.js';
+import { type ColumnShape, columnShapes } from './schema.js';
+import { fit } from './text.js';
+import { WaitingWrapups, type WrapupRow } from './wrapups.js';
+
+/** Names of the rows in acd_applied. */
+const CDR_WRITER = 'cc_cdrs';
+const CALL_WRITER = 'cc_calls';
+const WRAPUP_WRITER = 'cc_agents';
+
+/** How long `stop` waits for a database that does not take its rows. */
+const STOP_PATIENCE_MS = 5_000;
+const MAX_WAITING_CDRS = 200_000;
+/** Of how many of the newest CDRs the cid is looked at, in case another engine wrote here meanwhile. */
+const NEWEST_CDRS = 1_000;
+
+export interface WriterOptions {
+  /** The calls there are, as the journals know them; rows of others are deleted. Default: none. */
+  live_calls?: readonly string[];
+  /** How many CDRs may wait for a database that is away; default 200,000. Further ones become dead letters. */
+  max_waiting_cdrs?: number;
+  /** Told of an error that repeating cannot cure; the table concerned gets no more rows. */
+  fatal: (error: unknown) => void;
+}
+
+/** Up to where a table has been written, by its row in acd_applied. */
+interface Applied {
+  sequence: number;
+  last_cid: number;
+}
+
+interface Parts {
+  next_cid: number;
+  applied: { cdrs: number; calls: number; wrapups: number };
+  cdrs: WaitingCdrs;
+  calls: WaitingCalls;
+  wrapups: WaitingWrapups;
+  cdr_lane: Lane<CdrRow>;
+  call_lane: Lane<CallRow>;
+  wrapup_lane: Lane<WrapupRow>;
+  dead_letters: DeadLetters;
+}
+
+export class Writer {
+  private last_sequence: number;
+
+  private constructor(
+    private readonly parts: Parts,
+    private readonly log: Log,
+  ) {
+    const { cdrs, calls, wrapups } = parts.applied;
+    this.last_sequence = Math.max(cdrs, calls, wrapups);
+  }
+
+  /**
+   * Starts writing to databases whose schema is there, and deletes the rows of calls that are no more. Throws
+   * {@link StoreError}.
+   */
+  static async start(
+    databases: Databases,
+    options: SqlOptions,
+    log: Log,
+    { live_calls = [], max_waiting_cdrs = MAX_WAITING_CDRS, fatal }: WriterOptions,
+  ): Promise<Writer> {
+    const dead_letters = new DeadLetters(options.data_dir, log);
+    const toLocalTime = localTimeWriter(options.timezone);
+    const cdr_start = await atStart(databases.cdrs, 'cc_cdrs', async (sql) => {
+      const applied = await readApplied(sql, CDR_WRITER);
+      const width = widthsOf(await columnShapes(sql, 'cc_cdrs'));
+      const widths = { caller: width('caller'), flow_id: width('flow_id'), agent_id: width('agent_id') };
+      return { applied, widths, next_cid: (await lastCid(sql, applied.last_cid)) + 1 };
+    });
+    const call_start = await atStart(databases.calls, 'cc_calls', async (sql) => {
+      const applied = await readApplied(sql, CALL_WRITER);
+      const width = widthsOf(await columnShapes(sql, 'cc_calls'));
+      const widths = {
+        b2buaid: width('b2buaid'),
+        caller_dn: width('caller_dn'),
+        caller_un: width('caller_un'),
+        flow: width('flow'),
+        agent: width('agent'),
+        script_param: width('script_param'),
+      };
+      const live = live_calls.map((call) => fit(call, widths.b2buaid));
+      return { applied, widths, known: await deleteOthers(sql, live, log) };
+    });
+    const { cc_agents_table, cca_agentid_column } = options.tables;
+    const wrapup_start = await atStart(databases.provisioning, cc_agents_table, async (sql) => {
+      const applied = await readApplied(sql, WRAPUP_WRITER);
+      const id_type = (await columnShapes(sql, cc_agents_table)).get(cca_agentid_column)?.type;
+      if (id_type === undefined) throw new StoreError(`column ${cca_agentid_column} does not exist`);
+      return { applied, id_type };
+    });
+    const cdrs = new WaitingCdrs(
+      CDR_WRITER,
+      cdr_start.widths,
+      toLocalTime,
+      max_waiting_cdrs,
+      dead_letters,
+      log,
+    );
+    const calls = new WaitingCalls(CALL_WRITER, call_start.widths, call_start.known);
+    const wrapups = new WaitingWrapups(WRAPUP_WRITER, options.tables, wrapup_start.id_type);
+    const parts = {
+      next_cid: cdr_start.next_cid,
+      applied: {
+        cdrs: cdr_start.applied.sequence,
+        calls: call_start.applied.sequence,
+        wrapups: wrapup_start.applied.sequence,
+      },
+      cdrs,
+      calls,
+      wrapups,
+      cdr_lane: new Lane(cdrs, databases.cdrs, dead_letters, log, fatal),
+      call_lane: new Lane(calls, databases.calls, dead_letters, log, fatal),
+      wrapup_lane: new Lane(wrapups, databases.provisioning, dead_letters, log, fatal),
+      dead_letters,
+    };
+    return new Writer(parts, log);
+  }
+
+  /** The number for the next new call's CDRs: one more than any so far. */
+  nextCid(): number {
+    return this.parts.next_cid;
+  }
+
+  /**
+   * Takes a record over; it is in its table within a second. `sequence` is the sender's number of it, ascending
+   * and going on across restarts; a record that an earlier run wrote is recognised by it and left out. Senders
+   * that number nothing leave it out: then the records go on from the last one written.
+   */
+  push(record: StoreRecord, sequence = this.last_sequence + 1): void {
+    const { applied, cdrs, calls, wrapups } = this.parts;
+    if (sequence > this.last_sequence) this.last_sequence = sequence;
+    switch (record.kind) {
+      case 'cdr':
+        if (sequence <= applied.cdrs) return;
+        cdrs.add(record, sequence);
+        this.parts.cdr_lane.added();
+        return;
+      case 'call':
+      case 'call_gone':
+        if (sequence <= applied.calls) return;
+        calls.add(record.call, record.kind === 'call' ? record : undefined, sequence);
+        this.parts.call_lane.added();
+        return;
+      case 'wrapup':
+        if (sequence <= applied.wrapups) return;
+        wrapups.add(record, sequence);
+        this.parts.wrapup_lane.added();
+        return;
+      default:
+        unreachable(record);
+    }
+  }
+
+  /** Resolves when all that was pushed so far is in its table (or a dead letter). */
+  async flush(): Promise<void> {
+    const { cdr_lane, call_lane, wrapup_lane } = this.parts;
+    const sequence = this.last_sequence;
+    await Promise.all([cdr_lane.flush(sequence), call_lane.flush(sequence), wrapup_lane.flush(sequence)]);
+  }
+
+  /**
+   * Writes what waits and ends; nothing may be pushed any more. CDRs that a database does not take within
+   * `patience_ms` become dead letters, with one log line.
+   */
+  async stop(patience_ms = STOP_PATIENCE_MS): Promise<void> {
+    const { cdr_lane, call_lane, wrapup_lane, cdrs, dead_letters } = this.parts;
+    const [left] = await Promise.all([
+      cdr_lane.close(patience_ms),
+      call_lane.close(patience_ms),
+      wrapup_lane.close(patience_ms),
+    ]);
+    for (const row of left)
+      dead_letters.add(cdrs.table, cdrs.letter(row), 'the engine stopped before they were written');
+    if (left.length > 0) {
+      this.log.error(
+        { rows: left.length },
+        `cc_cdrs: ${left.length} rows not written at stop are in ${dead_letters.path}`,
+      );
+    }
+    dead_letters.close();
+  }
+}
+
+/** Does what a table needs at start, or throws one {@link StoreError} that names key, table and reason. */
+async function atStart<T>(database: Database, table: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+  try {
+    return await database.run(work);
+  } catch (error) {
+    if (!isOutside(error)) throw error;
+    const { key, place } = database;
+    throw new StoreError(`${key}: table ${table} at ${place} cannot be used: ${reasonOf(error)}`);
+  }
+}
+
+function widthsOf(shapes: Map<string, ColumnShape>): (column: string) => number {
+  return (column) => {
+    const shape = shapes.get(column);
+    assert(shape, `column ${column} was there when the schema was checked`);
+    return shape.width;
+  };
+}
+
+async function readApplied(sql: Sql, writer: string): Promise<Applied> {
+  const [row] = await sql<{ sequence: string; last_cid: number }[]>`
+    select sequence, last_cid from acd_applied where writer = ${writer}`;
+  return row ? { sequence: Number(row.sequence), last_cid: row.last_cid } : { sequence: 0, last_cid: 0 };
+}
+
+/** The highest cid; looked for in the whole table (which has no index on it) only before our first CDR. */
+async function lastCid(sql: Sql, ours: number): Promise<number> {
+  const [row] =
+    ours > 0
+      ? await sql<{ cid: number | null }[]>`
+          select max(cid) as cid from (select cid from cc_cdrs order by id desc limit ${NEWEST_CDRS}) as newest`
+      : await sql<{ cid: number | null }[]>`select max(cid) as cid from cc_cdrs`;
+  return Math.max(ours, row?.cid ?? 0);
+}
+
+/** Deletes the rows of calls other than `live`; the calls that remain. */
+async function deleteOthers(sql: Sql, live: string[], log: Log): Promise<string[]> {
+  const { count } = await sql`delete from cc_calls where not (b2buaid = any(${live}::text[]))`;
+  if (count > 0) log.info({ rows: count }, `cc_calls: ${count} rows of calls that are no more were deleted`);
+  const rows = await sql<{ b2buaid: string }[]>`select b2buaid from cc_calls`;
+  return rows.map((row) => row.b2buaid);
+}
