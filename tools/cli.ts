@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError } from '../workers/config.js';
 import { registerCheck } from './check.js';
+import { registerDemo } from './demo.js';
 import { MiError, registerMi } from './mi.js';
 
 function packageVersion(): string {
@@ -16,6 +17,7 @@ const program = new Command('sip-acd')
   .version(packageVersion());
 registerCheck(program);
 registerMi(program);
+registerDemo(program);
 
 try {
   await program.parseAsync();

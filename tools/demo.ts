@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
 import { type Config, loadConfig } from '../workers/config.js';
 import { type BoardData, type DemoSummary, renderBoard, renderSummary } from './board.js';
 import { DemoCallers } from './demo-callers.js';
@@ -14,7 +15,7 @@ import { Endpoint } from './endpoints/endpoint.js';
 import { MediaServer } from './endpoints/media.js';
 import { RtpSender } from './endpoints/rtp.js';
 import { type Engine, startEngine } from './engine.js';
-import { askMi } from './mi-client.js';
+import { callMi, urlOf } from './mi.js';
 import { freeTcpPort, freeUdpPorts, tcpPortFree, udpPortFree } from './ports.js';
 import { readCdrs, seedDatabase } from './provision.js';
 
@@ -46,6 +47,32 @@ interface Center {
   agents: Endpoint;
   callers: Endpoint;
   tones: RtpSender | undefined;
+}
+
+/** Adds the command `demo`. */
+export function registerDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('run a contact centre with simulated callers, agents and media server on this machine')
+    .option('--calls <n>', 'end after so many calls (default: run until Ctrl-C)', positive)
+    .option('--rate <r>', 'calls a second', positive)
+    .option('--json', 'print one JSON object at the end, and nothing else')
+    .option('--sip-port <port>', 'UDP port of the engine (default: 5060 if it is free)', positive)
+    .option(
+      '--mi-port <port>',
+      'TCP port of its management interface (default: 8888 if it is free)',
+      positive,
+    )
+    .option('--data <dir>', 'data folder to keep (default: a temporary one)')
+    .action(async (options: DemoOptions) => {
+      process.exitCode = await runDemo(options);
+    });
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('expected a number above 0');
 }
 
 /** Runs the demo to its end. Gives the exit status: 0 when no call failed and every call has its CDR. */
@@ -146,7 +173,8 @@ function startBoard(
   let busy = Promise.resolve();
   let idle = true;
   const draw = async (): Promise<void> => {
-    const ask = (method: string, params = {}) => askMi(engine.mi_address, method, params);
+    const ask = (method: string, params = {}) =>
+      callMi({ url: urlOf(engine.mi_address), token: '' }, method, params);
     const { Agents } = (await ask('cc_list_agents')) as { Agents: BoardData['agents'] };
     const { Flows } = (await ask('cc_list_flows')) as { Flows: BoardData['flows'] };
     const { Calls } = (await ask('cc_list_queue')) as { Calls: BoardData['queue'] };

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Engine, startEngine } from '../../tools/engine.js';
-import { askMi } from '../../tools/mi-client.js';
+import { callMi, urlOf } from '../../tools/mi.js';
 import { freeUdpPorts } from '../../tools/ports.js';
 import {
   type AgentSeed,
@@ -51,7 +51,7 @@ export class TestEngine {
 
   /** Calls an MI method; rejects with MiError when the engine answers with an error. */
   mi(method: string, params: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
-    return askMi(this.engine.mi_address, method, params);
+    return callMi({ url: urlOf(this.engine.mi_address), token: '' }, method, params);
   }
 
   /** Stops it, gives the CDRs that are in its database then, and removes its folder. */
