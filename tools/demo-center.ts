@@ -66,7 +66,7 @@ export function demoCaller(nth: number): { flow: string; temper: CallerTemper } 
     display: `"Caller ${nth + 1}"`,
     user: `c${nth + 1}`,
     talk_ms: 1500 + ((nth * 700) % 2500),
-    patience_ms: 60_000,
+    patience_ms: 40_000,
   };
   // One in ten gives up during the welcome message, one in twenty as soon as he hears what he is in for.
   if (nth % 10 === 2) temper.patience_ms = WELCOME_MS * 0.6;

@@ -54,10 +54,10 @@ export function registerDemo(program: Command): void {
   program
     .command('demo')
     .description('run a contact centre with simulated callers, agents and media server on this machine')
-    .option('--calls <n>', 'end after so many calls (default: run until Ctrl-C)', positive)
+    .option('--calls <n>', 'end after so many calls (default: run until Ctrl-C)', whole)
     .option('--rate <r>', 'calls a second', positive)
     .option('--json', 'print one JSON object at the end, and nothing else')
-    .option('--sip-port <port>', 'UDP port of the engine (default: 5060 if it is free)', positive)
+    .option('--sip-port <port>', 'UDP port of the engine (default: 5060 if it is free)', whole)
     .option(
       '--mi-port <port>',
       'TCP port of its management interface (default: 8888 if it is free)',
@@ -73,6 +73,11 @@ function positive(text: string): number {
   const value = Number(text);
   if (value > 0 && Number.isFinite(value)) return value;
   throw new InvalidArgumentError('expected a number above 0');
+}
+
+function whole(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('expected a whole number above 0');
 }
 
 /** Runs the demo to its end. Gives the exit status: 0 when no call failed and every call has its CDR. */
