@@ -10,7 +10,8 @@ import { eventually } from './settle.js';
 
 /** The folder of the scenario files, seen from where this file is built to. */
 const SCENARIOS = fileURLToPath(new URL('../../../test/interop/scenarios/', import.meta.url));
-const TIMEOUT_S = 60;
+/** Below a test's own 30 s, so that SIPp has told what went wrong. */
+const TIMEOUT_S = 25;
 
 /** Whether `sipp` can be run here. Throws where the environment says that it must be. */
 export function sippInstalled(): boolean {
@@ -81,7 +82,11 @@ export class SippServer {
   }
 }
 
+/** The exit status, null after a signal. The child does not outlive this process, however a test fails. */
 function exited(child: ChildProcess): Promise<number | null> {
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', resolve);

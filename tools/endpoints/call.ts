@@ -4,6 +4,7 @@
  */
 import type { SipRequest, SipResponse } from '../../core/sip/message.js';
 import { SdpWatch } from './checks.js';
+import { Dialog } from './dialog.js';
 import type { Endpoint, RequestParts } from './endpoint.js';
 import { type Direction, Session, type SessionMedia, sessionName } from './session.js';
 import type { Reply, ServerTransaction, TransactionOwner } from './transactions.js';
@@ -80,13 +81,7 @@ export class Call implements TransactionOwner {
 
   private readonly session: Session;
   private readonly watch = new SdpWatch();
-  private localName = '';
-  private remoteName = '';
-  private remoteTag = '';
-  private remoteTarget = '';
-  private routes: readonly string[] = [];
-  private localCseq = 0;
-  private remoteCseq = 0;
+  private dialog!: Dialog;
   /** An INVITE of the far end from its arrival to its ACK. */
   private incoming: ServerTransaction | undefined;
   /** The offer in our 200 to {@link incoming}: its ACK brings the answer. */
@@ -122,10 +117,8 @@ export class Call implements TransactionOwner {
     const user = options.user ?? endpoint.name;
     const call = new Call(endpoint, endpoint.unique('c'), user, options.media ?? endpoint.media);
     const display = options.display === undefined ? '' : `${options.display} `;
-    call.localName = `${display}<${endpoint.uri(user)}>;tag=${call.localTag}`;
-    call.remoteName = `<${uri}>`;
-    call.remoteTarget = uri;
-    call.routes = options.route === undefined ? [] : [options.route];
+    const from = `${display}<${endpoint.uri(user)}>;tag=${call.localTag}`;
+    call.dialog = Dialog.outgoing(call.callId, call.contact, from, uri, options.route);
     const offer = options.offerless ? '' : call.session.offer();
     call.sendInvite(offer, options.headers ?? [], (response) => call.dialed(response));
     return call;
@@ -136,15 +129,14 @@ export class Call implements TransactionOwner {
     const { request } = transaction;
     const media = /^m=message /m.test(request.body) ? 'msrp' : endpoint.media;
     const call = new Call(endpoint, request.callId, user, media);
-    call.localName = `${request.header('to') ?? ''};tag=${call.localTag}`;
-    call.remoteName = request.header('from') ?? '';
-    call.remoteTag = request.fromTag;
-    call.remoteTarget = request.contact?.uri ?? '';
-    call.routes = request.list('record-route');
-    call.remoteCseq = request.cseq;
+    call.dialog = Dialog.incoming(request, call.contact, call.localTag);
     call.incoming = transaction;
     call.invitation = request;
     return call;
+  }
+
+  private get contact(): string {
+    return `<${this.endpoint.uri(this.user)}>`;
   }
 
   /** Name of the far end that the call is joined to (s= of its SDP), '' when there is none. */
@@ -212,7 +204,7 @@ export class Call implements TransactionOwner {
     content: { contentType?: string; body?: string; headers?: Headers } = {},
   ): Promise<SipResponse | undefined> {
     return new Promise((resolve) => {
-      const parts = { ...this.parts(++this.localCseq), ...content };
+      const parts = { ...this.dialog.parts(), ...content };
       this.endpoint.request(method, parts, {
         response: (response) => response.status >= 200 && resolve(response),
         timeout: () => resolve(undefined),
@@ -255,16 +247,16 @@ export class Call implements TransactionOwner {
 
   /** @internal A request within the dialog that is not a retransmission. */
   onRequest(request: SipRequest, transaction: ServerTransaction): void {
-    if (request.fromTag !== this.remoteTag && this.remoteTag !== '') {
+    if (request.fromTag !== this.dialog.remoteTag && this.dialog.remoteTag !== '') {
       transaction.respond(481);
       return;
     }
-    if (request.cseq <= this.remoteCseq) {
-      this.violation(`CSeq ${request.cseq} after ${this.remoteCseq}`);
+    if (request.cseq <= this.dialog.remoteCseq) {
+      this.violation(`CSeq ${request.cseq} after ${this.dialog.remoteCseq}`);
       transaction.respond(500);
       return;
     }
-    this.remoteCseq = request.cseq;
+    this.dialog.remoteCseq = request.cseq;
     if (request.method === 'INVITE') this.onReInvite(request, transaction);
     else if (request.method === 'BYE') {
       transaction.respond(200);
@@ -309,7 +301,7 @@ export class Call implements TransactionOwner {
       return;
     }
     this.incoming = transaction;
-    this.remoteTarget = request.contact?.uri ?? this.remoteTarget;
+    this.dialog.refresh(request);
     this.answerInvite(transaction, reply);
   }
 
@@ -342,7 +334,7 @@ export class Call implements TransactionOwner {
     headers: Headers,
     done: (response: SipResponse | undefined) => void,
   ): void {
-    const parts: RequestParts = { ...this.parts(++this.localCseq), headers, ...sdpBody(offer) };
+    const parts: RequestParts = { ...this.dialog.parts(), headers, ...sdpBody(offer) };
     const branch = this.endpoint.request('INVITE', parts, {
       response: (response) => this.onInviteResponse(response, parts, offer, done),
       timeout: () => {
@@ -371,19 +363,16 @@ export class Call implements TransactionOwner {
     }
     if (!this.outgoing) {
       // Retransmitted, or of another branch behind a forking proxy (RFC 3261 section 13.2.2.4).
-      if (this.lastAck?.cseq === response.cseq && response.toTag === this.remoteTag) this.lastAck.again();
-      else if (initial && response.toTag !== this.remoteTag) this.dismiss(response);
+      if (this.lastAck?.cseq === response.cseq && response.toTag === this.dialog.remoteTag)
+        this.lastAck.again();
+      else if (initial && response.toTag !== this.dialog.remoteTag) this.dismiss(response);
       return;
     }
     this.outgoing = undefined;
-    if (initial) {
-      this.remoteTag = response.toTag;
-      this.remoteName = response.header('to') ?? this.remoteName;
-      this.routes = response.list('record-route').reverse();
-    }
-    this.remoteTarget = response.contact?.uri ?? this.remoteTarget;
+    if (initial) this.dialog.establish(response);
+    else this.dialog.refresh(response);
     const answer = offer === '' && response.body !== '' ? this.session.answer(response.body) : '';
-    const ack = { ...this.parts(parts.cseq), ...sdpBody(answer) };
+    const ack = { ...this.dialog.parts(parts.cseq), ...sdpBody(answer) };
     this.lastAck = { cseq: parts.cseq, again: this.endpoint.acknowledge(ack) };
     done(response);
     if (response.body === '') this.violation('a 200 to an INVITE without SDP');
@@ -417,16 +406,11 @@ export class Call implements TransactionOwner {
 
   /** A 200 of a second far end: acknowledged and hung up. */
   private dismiss(response: SipResponse): void {
-    const to = response.header('to') ?? '';
-    const uri = response.contact?.uri ?? this.remoteTarget;
-    const routes = response.list('record-route').reverse();
-    const parts = { ...this.parts(response.cseq), to, uri, routes };
-    this.endpoint.acknowledge(parts);
-    this.endpoint.request(
-      'BYE',
-      { ...parts, cseq: ++this.localCseq },
-      { response: () => undefined, timeout: () => this.violation('no answer to the BYE of a second 200') },
-    );
+    this.endpoint.acknowledge(this.dialog.partsOf(response, response.cseq));
+    this.endpoint.request('BYE', this.dialog.partsOf(response, ++this.dialog.localCseq), {
+      response: () => undefined,
+      timeout: () => this.violation('no answer to the BYE of a second 200'),
+    });
   }
 
   private sendCancel(): void {
@@ -448,7 +432,7 @@ export class Call implements TransactionOwner {
   private sendBye(headers: Headers): void {
     if (this.byeSent || this.state === 'ended') return;
     this.byeSent = true;
-    const parts = { ...this.parts(++this.localCseq), headers };
+    const parts = { ...this.dialog.parts(), headers };
     this.endpoint.request('BYE', parts, {
       response: (response) =>
         response.status >= 200 && this.end({ how: 'local-bye', status: response.status }),
@@ -491,19 +475,7 @@ export class Call implements TransactionOwner {
   }
 
   private reply(sdp = ''): Reply {
-    return { toTag: this.localTag, contact: `<${this.endpoint.uri(this.user)}>`, ...sdpBody(sdp) };
-  }
-
-  private parts(cseq: number): RequestParts {
-    return {
-      uri: this.remoteTarget,
-      routes: this.routes,
-      from: this.localName,
-      to: this.remoteName,
-      callId: this.callId,
-      cseq,
-      contact: `<${this.endpoint.uri(this.user)}>`,
-    };
+    return { toTag: this.localTag, contact: this.contact, ...sdpBody(sdp) };
   }
 }
 
