@@ -1,6 +1,7 @@
 /** The databases of an engine: which there are, how to reach them, and a deadline on everything asked of them. */
 import { join } from 'node:path';
 import postgres from 'postgres';
+import { dialer } from './dial.js';
 import { type EmbeddedDatabase, openEmbedded } from './embedded.js';
 import { reasonOf, StoreError } from './errors.js';
 import type { SqlOptions } from './options.js';
@@ -66,15 +67,19 @@ export class Database {
         `${key}: expected postgres://user:password@host:port/database, got scheme '${scheme || 'none'}'`,
       );
     }
-    const connect = () =>
-      postgres(url, {
+    const connect = () => {
+      // A variable of its own, as `socket` is missing from the client's types.
+      const options = {
         max: SERVER_CONNECTIONS,
         connect_timeout: CONNECT_TIMEOUT_S,
         // Who asks again waits of its own accord; a second wait inside the client would only add to it.
         backoff: () => 0,
         connection: { application_name: 'sip-acd' },
         onnotice: () => {},
-      });
+        socket: dialer(),
+      };
+      return postgres(url, options);
+    };
     let probe: Sql;
     try {
       probe = connect();

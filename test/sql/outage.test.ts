@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import t from 'tap';
+import type { CdrRecord } from '../../core/acd/records.js';
+import { DEAD_LETTER_FILE } from '../../sql/dead_letters.js';
+import { openEmbedded } from '../../sql/embedded.js';
+import { DEFAULT_TABLES } from '../../sql/options.js';
+import { ensureSchema } from '../../sql/schema.js';
+import { Writer } from '../../sql/writer.js';
+import { Lines, opened } from './databases.js';
+
+/** A way to the database that can be cut. */
+class Wire {
+  port = 0;
+  private mode: 'open' | 'cut' | 'answers lost' = 'open';
+  private readonly sockets = new Set<Socket>();
+  private readonly server = createServer((client) => this.bridge(client));
+
+  constructor(private readonly target_path: string) {}
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    this.port = (this.server.address() as AddressInfo).port;
+  }
+
+  /** Ends all connections and takes no new ones. */
+  cut(): void {
+    this.mode = 'cut';
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** From now on requests get through, and at their first answer the connection breaks. */
+  loseAnswers(): void {
+    this.mode = 'answers lost';
+  }
+
+  mend(): void {
+    this.mode = 'open';
+  }
+
+  close(): void {
+    this.cut();
+    this.server.close();
+  }
+
+  private bridge(client: Socket): void {
+    if (this.mode === 'cut') {
+      client.destroy();
+      return;
+    }
+    const upstream = connect(this.target_path);
+    const end = () => {
+      client.destroy();
+      upstream.destroy();
+      this.sockets.delete(client);
+      this.sockets.delete(upstream);
+    };
+    for (const socket of [client, upstream]) {
+      this.sockets.add(socket);
+      socket.on('close', end);
+      socket.on('error', end);
+    }
+    client.pipe(upstream);
+    upstream.on('data', (data) => {
+      // Row descriptions and the like are short; the answer that matters ends with a whole message.
+      if (this.mode === 'answers lost') end();
+      else client.write(data);
+    });
+  }
+}
+
+function cdr(cid: number): CdrRecord {
+  return {
+    kind: 'cdr',
+    caller: 'zoe',
+    received_ms: 1_780_000_000_000,
+    wait_s: 1,
+    pickup_s: 1,
+    talk_s: 1,
+    flow_id: 'f',
+    agent_id: 'a',
+    call_type: 0,
+    rejected: 0,
+    fstats: 7,
+    cid,
+    media: 1,
+  };
+}
+
+t.test('a database that comes and goes', async (t) => {
+  const data_dir = t.testdir();
+  const embedded = await openEmbedded(join(data_dir, 'server'));
+  t.teardown(() => embedded.close());
+  const wire = new Wire(embedded.socket_path);
+  await wire.listen();
+  const options = {
+    db_url: `postgres://postgres@127.0.0.1:${wire.port}/postgres`,
+    data_dir,
+    tables: DEFAULT_TABLES,
+  };
+  const databases = await opened(t, options);
+  t.teardown(() => wire.close());
+  await ensureSchema(databases, options.tables);
+  const fatal = (error: unknown) => t.fail('nothing is fatal here', { error });
+  const cids = async () => {
+    const rows = await databases.cdrs.run((sql) => sql`select cid from cc_cdrs order by id`);
+    return rows.map((row) => row.cid);
+  };
+  const upTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1);
+
+  await t.test('rows wait while it is away and are written in order when it is back', async (t) => {
+    const log = new Lines();
+    const writer = await Writer.start(databases, options, log, { fatal });
+    writer.push(cdr(1));
+    await writer.flush();
+    wire.cut();
+    for (let cid = 2; cid <= 1_200; cid++) writer.push(cdr(cid));
+    await log.seen('they wait in memory');
+    wire.mend();
+    await writer.flush();
+    t.same(await cids(), upTo(1_200));
+    await writer.stop();
+    t.equal(log.lines.length, 2, 'one line when it begins, one when it is over');
+    t.match(log.lines[1], /cc_cdrs: the database at .* is back/);
+  });
+
+  await t.test('rows whose answer was lost are there once', async (t) => {
+    const log = new Lines();
+    const writer = await Writer.start(databases, options, log, { fatal });
+    wire.loseAnswers();
+    for (let cid = 1_201; cid <= 1_210; cid++) writer.push(cdr(cid));
+    await log.seen('they wait in memory');
+    wire.mend();
+    await writer.flush();
+    t.same(await cids(), upTo(1_210));
+    await writer.stop();
+  });
+
+  await t.test('when memory is full, further CDRs go to the dead-letter file', async (t) => {
+    const log = new Lines();
+    const writer = await Writer.start(databases, options, log, { fatal, max_waiting_cdrs: 600 });
+    wire.cut();
+    writer.push(cdr(1_211));
+    await log.seen('they wait in memory');
+    for (let cid = 1_212; cid <= 1_815; cid++) writer.push(cdr(cid));
+    wire.mend();
+    await writer.flush();
+    t.same(await cids(), upTo(1_811));
+    await writer.stop();
+    t.same(letters(data_dir), [1_812, 1_813, 1_814, 1_815]);
+    t.equal(log.matching('further ones go to').length, 1);
+    t.equal(log.matching('there is room again; 4 rows').length, 1);
+  });
+
+  await t.test('CDRs that cannot be written at stop go to the dead-letter file', async (t) => {
+    const log = new Lines();
+    const writer = await Writer.start(databases, options, log, { fatal });
+    wire.cut();
+    writer.push(cdr(1));
+    await log.seen('they wait in memory');
+    writer.push(cdr(2));
+    await writer.stop(1);
+    t.same(letters(data_dir).slice(4), [1, 2]);
+    t.equal(log.matching('2 rows not written at stop').length, 1);
+    wire.mend();
+  });
+});
+
+/** The cids in the dead-letter file. */
+function letters(data_dir: string): number[] {
+  const lines = readFileSync(join(data_dir, DEAD_LETTER_FILE), 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line).row.cid);
+}
