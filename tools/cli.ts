@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { ConfigError } from '../workers/config.js';
 import { registerCheck } from './check.js';
 import { EngineError } from '../workers/supervisor.js';
+import { registerDemo } from './demo.js';
 import { MiError, registerMi } from './mi.js';
 import { registerStart } from './start.js';
 
@@ -19,6 +20,7 @@ const program = new Command('sip-acd')
 registerStart(program);
 registerCheck(program);
 registerMi(program);
+registerDemo(program);
 
 try {
   await program.parseAsync();

@@ -1,0 +1,89 @@
+/** Fills a data folder's own database with flows and agents, and reads CDRs from it, while no engine runs on it. */
+import { type Database, openDatabases } from '../sql/connect.js';
+import { DEFAULT_TABLES } from '../sql/options.js';
+import { ensureSchema } from '../sql/schema.js';
+
+/** A row of cc_flows; what is left out has the column's default. */
+export interface FlowSeed {
+  flowid: string;
+  skill: string;
+  message_queue: string;
+  priority?: number;
+  prependcid?: string;
+  max_wrapup_time?: number;
+  dissuading_hangup?: number;
+  dissuading_onhold_th?: number;
+  dissuading_ewt_th?: number;
+  dissuading_qsize_th?: number;
+  message_welcome?: string;
+  message_dissuading?: string;
+  message_flow_id?: string;
+}
+
+/** A row of cc_agents; what is left out has the column's default. */
+export interface AgentSeed {
+  agentid: string;
+  skills: string;
+  location?: string;
+  msrp_location?: string;
+  msrp_max_sessions?: number;
+  logstate?: number;
+  wrapup_time?: number;
+}
+
+/** A row of cc_cdrs. */
+export interface CdrShown {
+  id: number;
+  caller: string;
+  wait_time: number;
+  pickup_time: number;
+  talk_time: number;
+  flow_id: string;
+  agent_id: string | null;
+  call_type: number;
+  rejected: number;
+  fstats: number;
+  cid: number | null;
+  media: number;
+}
+
+/** Puts the rows in, over those of the same flowid or agentid. Gives the id of the last CDR there is, 0 of none. */
+export async function seedDatabase(
+  data_dir: string,
+  flows: readonly FlowSeed[],
+  agents: readonly AgentSeed[],
+): Promise<number> {
+  return withDatabase(data_dir, (database) =>
+    database.run(async (sql) => {
+      for (const flow of flows) {
+        await sql`delete from cc_flows where flowid = ${flow.flowid}`;
+        await sql`insert into cc_flows ${sql({ ...flow })}`;
+      }
+      for (const agent of agents) {
+        await sql`delete from cc_agents where agentid = ${agent.agentid}`;
+        await sql`insert into cc_agents ${sql({ ...agent })}`;
+      }
+      const [row] = await sql<{ last: number }[]>`select coalesce(max(id), 0)::int as last from cc_cdrs`;
+      return row?.last ?? 0;
+    }),
+  );
+}
+
+/** The CDRs after the one of this id, in the order in which they were written. */
+export async function readCdrs(data_dir: string, after_id = 0): Promise<CdrShown[]> {
+  return withDatabase(data_dir, (database) =>
+    database.run(async (sql) => [
+      ...(await sql<CdrShown[]>`select * from cc_cdrs where id > ${after_id} order by id`),
+    ]),
+  );
+}
+
+async function withDatabase<T>(data_dir: string, work: (database: Database) => Promise<T>): Promise<T> {
+  const databases = await openDatabases({ data_dir, tables: DEFAULT_TABLES });
+  try {
+    await ensureSchema(databases, DEFAULT_TABLES);
+    return await work(databases.provisioning);
+  } finally {
+    await databases.close();
+  }
+}
