@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError } from '../workers/config.js';
-import { registerCheck } from './check.js';
 import { EngineError } from '../workers/supervisor.js';
+import { registerCheck } from './check.js';
 import { registerDemo } from './demo.js';
 import { MiError, registerMi } from './mi.js';
 import { registerStart } from './start.js';
@@ -26,7 +26,8 @@ try {
   await program.parseAsync();
 } catch (error) {
   // What the user can mend is one line; anything else is a defect and shows where it is.
-  if (!(error instanceof ConfigError || error instanceof MiError || error instanceof EngineError)) throw error;
+  if (!(error instanceof ConfigError || error instanceof MiError || error instanceof EngineError))
+    throw error;
   process.stderr.write(`sip-acd: ${error.message}\n`);
   process.exitCode = 1;
 }

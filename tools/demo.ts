@@ -7,6 +7,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Config, loadConfig } from '../workers/config.js';
+import { type Engine, startEngine } from '../workers/supervisor.js';
 import { type BoardData, type DemoSummary, renderBoard, renderSummary } from './board.js';
 import { DemoCallers } from './demo-callers.js';
 import { DEMO_AGENTS, demoAgentRows, demoFlows, WELCOME_MS } from './demo-center.js';
@@ -14,7 +15,6 @@ import { Agent } from './endpoints/agent.js';
 import { Endpoint } from './endpoints/endpoint.js';
 import { MediaServer } from './endpoints/media.js';
 import { RtpSender } from './endpoints/rtp.js';
-import { type Engine, startEngine } from './engine.js';
 import { callMi, urlOf } from './mi.js';
 import { freeTcpPort, freeUdpPorts, tcpPortFree, udpPortFree } from './ports.js';
 import { readCdrs, seedDatabase } from './provision.js';
@@ -163,7 +163,7 @@ async function demoConfig(data_dir: string, sip_port: number, options: DemoOptio
       SIP_ACD_SIP_WORKER_PORTS: String(await freeUdpPorts(workers)),
       SIP_ACD_MI_LISTEN: `${HOST}:${mi_port}`,
       // Stdout belongs to the board and to the JSON object.
-      SIP_ACD_LOG_LEVEL: 'silent',
+      SIP_ACD_LOG_LEVEL: 'error',
     },
   });
 }

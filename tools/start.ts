@@ -8,7 +8,10 @@ export function registerStart(program: Command): void {
   program
     .command('start')
     .description('run the engine; SIGTERM lets calls end and stops it, a second one stops it at once')
-    .option('--config <file>', 'YAML or JSON file; without it defaults, SIP_ACD_ variables and the embedded database')
+    .option(
+      '--config <file>',
+      'YAML or JSON file; without it defaults, SIP_ACD_ variables and the embedded database',
+    )
     .action(async (options: { config?: string }) => {
       const engine = await startEngine(loadConfig({ file: options.config, env: process.env }));
       let signals = 0;

@@ -1,6 +1,6 @@
 /** Local addresses: what a wildcard stands for, and which of ours reaches a peer. */
 import { BlockList, isIP, isIPv6 } from 'node:net';
-import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 
 export interface ListenAddress {
   transport: 'udp';
@@ -76,7 +76,9 @@ export class AddressChooser {
   }
 
   private outward(family: 'ipv4' | 'ipv6'): number {
-    const ours = this.addresses.map((address, index) => ({ address, index })).filter(({ address }) => isIPv6(address) === (family === 'ipv6'));
+    const ours = this.addresses
+      .map((address, index) => ({ address, index }))
+      .filter(({ address }) => isIPv6(address) === (family === 'ipv6'));
     const outside = ours.find(({ address }) => address !== '::1' && !address.startsWith('127.'));
     return (outside ?? ours[0])?.index ?? -1;
   }

@@ -170,7 +170,10 @@ const sip = z.strictObject(
     offer: oneOf(['late', 'early'], 'late'),
     /** Hosts of locations that are offered to early whatever `offer` says. */
     early_offer_hosts: key(
-      z.array(z.string({ error: HOSTS }).regex(/^[^\s/@]{1,255}$/, { error: HOSTS }), { error: HOSTS }).max(1000, { error: HOSTS }).default([]),
+      z
+        .array(z.string({ error: HOSTS }).regex(/^[^\s/@]{1,255}$/, { error: HOSTS }), { error: HOSTS })
+        .max(1000, { error: HOSTS })
+        .default([]),
       asList,
     ),
     /** '' is none. */

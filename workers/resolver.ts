@@ -2,7 +2,7 @@
  * Where a SIP URI's requests go (RFC 3263), asynchronously and cached. Only UDP is spoken, so no NAPTR:
  * a numeric host is taken as it is, a port asks for the address only, otherwise SRV, then the address.
  */
-import { Resolver, lookup } from 'node:dns/promises';
+import { lookup, Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Target } from '../core/sip/environment.js';
 import { parseUri } from '../core/sip/uri.js';
@@ -78,7 +78,10 @@ export class SipResolver {
     const records = [...ipv4, ...ipv6];
     if (records.length > 0) {
       const ttl_s = Math.min(...records.map((record) => record.ttl));
-      return { targets: records.map(({ address }) => ({ host: address, port })), until_ms: this.now_ms() + ttl_s * 1000 };
+      return {
+        targets: records.map(({ address }) => ({ host: address, port })),
+        until_ms: this.now_ms() + ttl_s * 1000,
+      };
     }
     // Names of the hosts file are not in DNS.
     const local = await lookup(host, { all: true }).catch(() => []);
@@ -86,4 +89,3 @@ export class SipResolver {
     return { targets, until_ms: this.now_ms() + (targets.length === 0 ? FAILURE_TTL_MS : HOSTS_TTL_MS) };
   }
 }
-

@@ -13,7 +13,11 @@ const NO_ROUTE: Routed = { status: 404, reason: 'SIP;cause=404;text="no route ma
 /** Without rules the Request-URI's user part is the flow id. */
 export function routerOf(rules: readonly RouteRule[]): Router {
   if (rules.length === 0) {
-    return (request) => ({ flow: unescapeUri(parseUri(request.uri)?.user ?? ''), param: '', media: undefined });
+    return (request) => ({
+      flow: unescapeUri(parseUri(request.uri)?.user ?? ''),
+      param: '',
+      media: undefined,
+    });
   }
   const compiled = rules.map((rule) => ({ matches: matcherOf(rule.match), routed: outcomeOf(rule) }));
   return (request, source) => compiled.find(({ matches }) => matches(request, source))?.routed ?? NO_ROUTE;
@@ -32,7 +36,10 @@ function matcherOf(match: RouteRule['match']): (request: SipRequest, source: str
   const host = patternOf(match.host, 'i');
   const from = patternOf(match.from);
   const to = patternOf(match.to);
-  const headers = Object.entries(match.headers ?? {}).map(([name, value]) => ({ name: name.toLowerCase(), value: patternOf(value) }));
+  const headers = Object.entries(match.headers ?? {}).map(([name, value]) => ({
+    name: name.toLowerCase(),
+    value: patternOf(value),
+  }));
   const network = match.source === undefined ? undefined : networkOf(match.source);
   return (request, source) => {
     const uri = parseUri(request.uri);

@@ -119,7 +119,8 @@ class SipWorker {
     for (const { address, port: publicPort } of listen) {
       await this.bind(address, publicPort, true, hostPort(host ?? address, advertise?.port || publicPort));
     }
-    for (const address of this.addresses) await this.bind(address, port, false, hostPort(host ?? address, port));
+    for (const address of this.addresses)
+      await this.bind(address, port, false, hostPort(host ?? address, port));
     control.postMessage({ kind: 'ready' } satisfies WorkerNotice);
   }
 
@@ -137,7 +138,10 @@ class SipWorker {
     const { granted, asked } = enlargeReceiveBuffer(socket);
     // Linux counts its own bookkeeping too and tells twice what was set.
     if (granted < 2 * asked && number === 0 && this.task.index === 0) {
-      this.log.warn({ granted_bytes: granted, asked_bytes: asked }, 'UDP receive buffer smaller than asked for; raise net.core.rmem_max');
+      this.log.warn(
+        { granted_bytes: granted, asked_bytes: asked },
+        'UDP receive buffer smaller than asked for; raise net.core.rmem_max',
+      );
     }
     socket.on('error', (error) => this.log.error({ err: error.message, address, port }, 'UDP socket error'));
     socket.on('message', (datagram, from) => this.onDatagram(number, datagram, from.address, from.port));
@@ -163,9 +167,10 @@ class SipWorker {
     this.turns.begin();
     let handled = this.decisions.drain((decision) => this.b2bua.decide(decision), DRAIN_AT_ONCE);
     for (const peer of this.peersIn) {
-      handled += peer?.drain((socket, port, host, datagram) => {
-        this.b2bua.receive(datagram.toString('latin1'), { socket, host, port });
-      }, DRAIN_AT_ONCE) ?? 0;
+      handled +=
+        peer?.drain((socket, port, host, datagram) => {
+          this.b2bua.receive(datagram.toString('latin1'), { socket, host, port });
+        }, DRAIN_AT_ONCE) ?? 0;
     }
     return handled >= DRAIN_AT_ONCE;
   }
@@ -227,7 +232,11 @@ class SipWorker {
   }
 
   private token(): string {
-    return this.random32().toString(36).padStart(7, '0') + this.random32().toString(36).padStart(7, '0') + this.random32().toString(36).padStart(7, '0');
+    return (
+      this.random32().toString(36).padStart(7, '0') +
+      this.random32().toString(36).padStart(7, '0') +
+      this.random32().toString(36).padStart(7, '0')
+    );
   }
 
   /** Random bytes are drawn in blocks: a call into the generator costs more than a token. */

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import type { Logger } from 'pino';
+import { Piscina } from 'piscina';
 import type { AgentEvent, Command, CommandResult } from '../core/acd/commands.js';
 import type { Provisioning } from '../core/acd/provisioning.js';
 import { eventCodec } from '../ipc/catalogue.js';
@@ -22,8 +22,8 @@ import { createLogger } from './log.js';
 import { type Mi, startMi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
 import type { EngineView } from './mi/source.js';
-import type { StoreData } from './store.js';
 import type { SipWorkerTask, WorkerNotice, WorkerOrder } from './sip-worker.js';
+import type { StoreData } from './store.js';
 import { ThreadPeer } from './thread-peer.js';
 import { now_ms } from './turn.js';
 import { probeUdp } from './udp.js';
@@ -69,7 +69,11 @@ class Supervisor {
   private readonly log: Logger;
   private readonly listen: ListenAddress[];
   private readonly workerCount: number;
-  private readonly doorbells = { dispatcher: createDoorbell(), store: createDoorbell(), control: createDoorbell() };
+  private readonly doorbells = {
+    dispatcher: createDoorbell(),
+    store: createDoorbell(),
+    control: createDoorbell(),
+  };
   private lock: DataLock | undefined;
   private store: ThreadPeer | undefined;
   private dispatcher: ThreadPeer | undefined;
@@ -137,7 +141,13 @@ class Supervisor {
     await this.startControl(events, tables);
     const { listen, workerCount } = this;
     this.log.info(
-      { sip: listen.map(({ address, port }) => `udp:${address}:${port}`), mi: this.mi?.address, workers: workerCount, flows: provisioning.flows.length, agents: provisioning.agents.length },
+      {
+        sip: listen.map(({ address, port }) => `udp:${address}:${port}`),
+        mi: this.mi?.address,
+        workers: workerCount,
+        flows: provisioning.flows.length,
+        agents: provisioning.agents.length,
+      },
       'serving',
     );
     return {
@@ -169,7 +179,8 @@ class Supervisor {
     if (this.listen.length === 0) throw new Error('sip.listen: this host has no address to listen on');
     for (const { address, port } of this.listen) await probeUdp(address, port);
     for (const address of new Set(this.listen.map((entry) => entry.address))) {
-      for (let index = 0; index < this.workerCount; index++) await probeUdp(address, this.config.sip.worker_ports + index);
+      for (let index = 0; index < this.workerCount; index++)
+        await probeUdp(address, this.config.sip.worker_ports + index);
     }
   }
 
@@ -204,9 +215,19 @@ class Supervisor {
     }
   }
 
-  private async startWorkers(links: readonly { doorbell: ReturnType<typeof createDoorbell>; reports: ReturnType<typeof createLink>; decisions: ReturnType<typeof createLink> }[]): Promise<void> {
+  private async startWorkers(
+    links: readonly {
+      doorbell: ReturnType<typeof createDoorbell>;
+      reports: ReturnType<typeof createLink>;
+      decisions: ReturnType<typeof createLink>;
+    }[],
+  ): Promise<void> {
     const { config, workerCount } = this;
-    const between = links.map((_, from) => links.map((to, index) => (index === from ? undefined : createDatagramLink(DATAGRAM_LINK_BYTES, to.doorbell))));
+    const between = links.map((_, from) =>
+      links.map((to, index) =>
+        index === from ? undefined : createDatagramLink(DATAGRAM_LINK_BYTES, to.doorbell),
+      ),
+    );
     const run = `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(2).toString('hex')}`;
     this.pool = new Piscina({
       filename: new URL('./sip-worker.js', import.meta.url).href,
@@ -257,7 +278,10 @@ class Supervisor {
     }
   }
 
-  private async startControl(events: ReturnType<typeof createLink>, tables: ReturnType<typeof createTables>): Promise<void> {
+  private async startControl(
+    events: ReturnType<typeof createLink>,
+    tables: ReturnType<typeof createTables>,
+  ): Promise<void> {
     const { config } = this;
     this.view = sharedTableView(openTables(tables), now_ms);
     this.mi = await startMi({
@@ -268,7 +292,10 @@ class Supervisor {
       log: createLogger('mi', config.log.level),
     });
     const reader = new LinkReader<AgentEvent>(events, eventCodec);
-    this.eventBell = new DoorbellListener(this.doorbells.control, () => reader.drain((event) => this.mi?.raise(event), 256) >= 256);
+    this.eventBell = new DoorbellListener(
+      this.doorbells.control,
+      () => reader.drain((event) => this.mi?.raise(event), 256) >= 256,
+    );
   }
 
   private stop(drain: boolean): Promise<void> {

@@ -7,7 +7,10 @@ export class ThreadPeer {
   /** Resolves when the thread has ended by itself without an error, rejects otherwise. */
   readonly ended: Promise<void>;
   private readonly asked = new Map<number, { resolve(reply: Message): void; reject(error: Error): void }>();
-  private readonly awaited = new Map<string, { resolve(message: Message): void; reject(error: Error): void }>();
+  private readonly awaited = new Map<
+    string,
+    { resolve(message: Message): void; reject(error: Error): void }
+  >();
   private requests = 0;
 
   constructor(private readonly worker: Worker) {

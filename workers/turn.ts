@@ -36,13 +36,19 @@ export class Turns {
   private end(): void {
     this.flushing = undefined;
     const again = this.flush();
-    const next_ms = Math.min(this.timers.next_ms() ?? Number.POSITIVE_INFINITY, again ? this.timers.now_ms + 2 : Number.POSITIVE_INFINITY);
+    const next_ms = Math.min(
+      this.timers.next_ms() ?? Number.POSITIVE_INFINITY,
+      again ? this.timers.now_ms + 2 : Number.POSITIVE_INFINITY,
+    );
     if (next_ms >= this.armed_ms || next_ms === Number.POSITIVE_INFINITY) return;
     clearTimeout(this.armed);
     this.armed_ms = next_ms;
-    this.armed = setTimeout(() => {
-      this.armed_ms = Number.POSITIVE_INFINITY;
-      this.begin();
-    }, Math.max(0, Math.ceil(next_ms - now_ms())));
+    this.armed = setTimeout(
+      () => {
+        this.armed_ms = Number.POSITIVE_INFINITY;
+        this.begin();
+      },
+      Math.max(0, Math.ceil(next_ms - now_ms())),
+    );
   }
 }

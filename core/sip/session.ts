@@ -295,9 +295,7 @@ export class Session implements RequestOwner {
   /** Sends a request other than INVITE inside the dialog; `owner` gets what comes back. */
   send(method: string, body: string, contentType: string, headers: Header, owner: RequestOwner): void {
     const own =
-      contentType === 'application/sdp' && body !== ''
-        ? this.ownSdp(extendTo(this.localSdp, body))
-        : body;
+      contentType === 'application/sdp' && body !== '' ? this.ownSdp(extendTo(this.localSdp, body)) : body;
     this.request(method, own, contentType, headers, owner, () => {});
   }
 

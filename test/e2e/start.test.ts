@@ -2,9 +2,9 @@
 import { createServer } from 'node:net';
 import t from 'tap';
 import { Endpoint } from '../../tools/endpoints/endpoint.js';
-import { startEngine } from '../../tools/engine.js';
 import { freeTcpPort } from '../../tools/ports.js';
 import { ConfigError, loadConfig } from '../../workers/config.js';
+import { startEngine } from '../../workers/supervisor.js';
 import { Center } from '../support/center.js';
 import { environment, TestEngine, withDataDir } from '../support/engine.js';
 import { within } from '../support/settle.js';

@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Engine, startEngine } from '../../tools/engine.js';
 import { callMi, urlOf } from '../../tools/mi.js';
 import { freeUdpPorts } from '../../tools/ports.js';
 import {
@@ -13,6 +12,7 @@ import {
   seedDatabase,
 } from '../../tools/provision.js';
 import { loadConfig } from '../../workers/config.js';
+import { type Engine, startEngine } from '../../workers/supervisor.js';
 
 export const HOST = '127.0.0.1';
 
@@ -74,7 +74,7 @@ export async function environment(data_dir: string, port?: number): Promise<Reco
     SIP_ACD_SIP_WORKER_PORTS: String(await freeUdpPorts(1)),
     SIP_ACD_MI_LISTEN: `${HOST}:0`,
     SIP_ACD_DRAIN_TIMEOUT: '1',
-    SIP_ACD_LOG_LEVEL: 'silent',
+    SIP_ACD_LOG_LEVEL: 'error',
   };
 }
 

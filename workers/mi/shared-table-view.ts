@@ -1,7 +1,8 @@
 /** The engine as management sees it: rows copied out of the shared tables, nobody asked. */
+
+import { assert } from '../../core/assert.js';
 import type { TableReader } from '../../ipc/shared-table.js';
 import type { TableReaders } from '../../ipc/tables.js';
-import { assert } from '../../core/assert.js';
 import type { EngineView } from './source.js';
 
 /** A view on opened tables. Rows that keep changing under the reader are left out of lists. */
