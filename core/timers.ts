@@ -93,7 +93,7 @@ export class TimerWheel {
    */
   next_ms(): number | undefined {
     if (this.count === 0) return undefined;
-    const boundary = (this.now_tick | MASK) + 1;
+    const boundary = this.now_tick - (this.now_tick & MASK) + SLOTS;
     for (let tick = this.now_tick + 1; tick < boundary; tick++) {
       if (this.slots[tick & MASK]) return tick;
     }
