@@ -1,0 +1,115 @@
+/** name-addr and addr-spec: the values of From, To, Contact, Route and their like (RFC 3261, 20.10). */
+import { clean, cleanUri, findParam, isToken, quotedEnd, skipLws, trimEnd } from './lex.js';
+
+export interface NameAddr {
+  /** Byte string, unquoted, unescaped, '' if none. */
+  display: string;
+  /** As it stands between < and >, or, without them, up to the first semicolon. */
+  uri: string;
+  /** The header's parameters, raw, starting with ';', or ''. */
+  params: string;
+  /** '' if none. */
+  tag: string;
+}
+
+/** Reads one name-addr or addr-spec; undefined when `value` is none, or more than one. */
+export function parseNameAddr(value: string): NameAddr | undefined {
+  return nameAddrAt(value, 0, value.length);
+}
+
+/** As {@link parseNameAddr}, of `text[from..to)`. */
+export function nameAddrAt(text: string, from: number, to: number): NameAddr | undefined {
+  const start = skipLws(text, from, to);
+  const end = trimEnd(text, start, to);
+  if (start === end) return undefined;
+  let display = '';
+  let open = start;
+  const first = text.charCodeAt(start);
+  if (first === 34) {
+    const close = quotedEnd(text, start, end);
+    if (close < 0) return undefined;
+    display = unescapeQuoted(text.slice(start + 1, close - 1));
+    open = skipLws(text, close, end);
+    if (open >= end || text.charCodeAt(open) !== 60) return undefined;
+  } else if (first !== 60) {
+    while (open < end && text.charCodeAt(open) !== 60) open++;
+    if (open === end) return addrSpecAt(text, start, end);
+    // Lenient: a display name that ought to have been quoted is taken as it stands (RFC 4475, 3.1.2.15).
+    display = text.slice(start, trimEnd(text, start, open));
+  }
+  const close = text.indexOf('>', open);
+  if (close < 0 || close >= end) return undefined;
+  const uriStart = skipLws(text, open + 1, close);
+  const uriEnd = trimEnd(text, uriStart, close);
+  if (!hasScheme(text, uriStart, uriEnd)) return undefined;
+  const rest = skipLws(text, close + 1, end);
+  if (rest < end && text.charCodeAt(rest) !== 59) return undefined;
+  return {
+    display,
+    uri: text.slice(uriStart, uriEnd),
+    params: rest < end ? text.slice(rest, end) : '',
+    tag: rest < end ? (findParam(text, rest, end, 'tag') ?? '') : '',
+  };
+}
+
+/** Without < and >, every parameter is the header's, not the URI's (RFC 3261, 20). */
+function addrSpecAt(text: string, start: number, end: number): NameAddr | undefined {
+  let semicolon = start;
+  while (semicolon < end && text.charCodeAt(semicolon) !== 59) semicolon++;
+  const uriEnd = trimEnd(text, start, semicolon);
+  if (!hasScheme(text, start, uriEnd)) return undefined;
+  for (let i = start; i < uriEnd; i++) {
+    const c = text.charCodeAt(i);
+    if (c <= 32 || c === 34 || c === 44 || c === 62) return undefined;
+  }
+  return {
+    display: '',
+    uri: text.slice(start, uriEnd),
+    params: semicolon < end ? text.slice(semicolon, end) : '',
+    tag: semicolon < end ? (findParam(text, semicolon, end, 'tag') ?? '') : '',
+  };
+}
+
+/** Whether the range begins with `scheme:` and has something after it. */
+function hasScheme(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 58) return i > start && i + 1 < end;
+    const letter = (c | 32) >= 97 && (c | 32) <= 122;
+    if (!letter && (i === start || !((c >= 48 && c <= 57) || c === 43 || c === 45 || c === 46))) return false;
+  }
+  return false;
+}
+
+function unescapeQuoted(inside: string): string {
+  let i = inside.indexOf('\\');
+  if (i < 0) return inside;
+  let plain = '';
+  let from = 0;
+  while (i >= 0) {
+    plain += inside.slice(from, i);
+    // What stands after the backslash is kept even if it is another one.
+    from = i + 1;
+    i = inside.indexOf('\\', i + 2);
+  }
+  return plain + inside.slice(from);
+}
+
+/**
+ * Writes `display <uri>params`. The display name (a byte string) is quoted and escaped unless it is a list of
+ * tokens; control characters are dropped everywhere, and from the URI also what would end it.
+ * @param params raw, starting with ';', or ''
+ */
+export function formatNameAddr(display: string, uri: string, params = ''): string {
+  const address = `<${cleanUri(uri)}>${clean(params)}`;
+  const name = clean(display);
+  if (name === '') return address;
+  for (let i = 0; i < name.length; i++) {
+    const c = name.charCodeAt(i);
+    // A space at either end would be lost without quotes.
+    if (!isToken(c) && !(c === 32 && i > 0 && i < name.length - 1)) {
+      return `"${name.replace(/["\\]/g, '\\$&')}" ${address}`;
+    }
+  }
+  return `${name} ${address}`;
+}

@@ -1,0 +1,170 @@
+/** Via (RFC 3261, 20.42; rport: RFC 3581): where a request has come from and its responses go. */
+import { decimal, isToken, paramEnd, sameName, skipLws, trimEnd } from './lex.js';
+
+export interface Via {
+  /** In upper case. */
+  transport: string;
+  /** sent-by; IPv6 without brackets. */
+  host: string;
+  /** sent-by; 0 = none. */
+  port: number;
+  /** '' if none. */
+  branch: string;
+  /** IPv6 without brackets, '' if none. */
+  received: string;
+  /** -1 when present without a value (or with a bad one), undefined when absent. */
+  rport: number | undefined;
+  /** IPv6 without brackets, '' if none. */
+  maddr: string;
+}
+
+/** Reads the first Via of a header value, which may hold several; undefined when it is malformed. */
+export function parseVia(value: string): Via | undefined {
+  return viaAt(value, 0, value.length);
+}
+
+/** As {@link parseVia}, of `text[from..end)`. */
+export function viaAt(text: string, from: number, end: number): Via | undefined {
+  const via: Via = {
+    transport: '',
+    host: '',
+    port: 0,
+    branch: '',
+    received: '',
+    rport: undefined,
+    maddr: '',
+  };
+  let i = sentProtocol(text, skipLws(text, from, end), end, via);
+  if (i > 0) i = sentBy(text, i, end, via);
+  if (i < 0) return undefined;
+  while (i < end && text.charCodeAt(i) === 59) {
+    const start = skipLws(text, i + 1, end);
+    i = paramEnd(text, start, end);
+    param(text, start, trimEnd(text, start, i), via);
+  }
+  return i < end && text.charCodeAt(i) !== 44 ? undefined : via;
+}
+
+/** `SIP / 2.0 / transport` and the space after it; returns the position behind, -1 when malformed. */
+function sentProtocol(text: string, start: number, end: number, via: Via): number {
+  if (text.startsWith('SIP/2.0/UDP ', start)) {
+    via.transport = 'UDP';
+    return skipLws(text, start + 12, end);
+  }
+  let i = start;
+  for (let part = 0; part < 3; part++) {
+    const word = i;
+    while (i < end && isToken(text.charCodeAt(i))) i++;
+    if (i === word) return -1;
+    if (part === 0 && !(i - word === 3 && sameName(text, word, 'sip'))) return -1;
+    if (part === 1 && !(i - word === 3 && text.startsWith('2.0', word))) return -1;
+    if (part === 2) {
+      via.transport = text.slice(word, i).toUpperCase();
+      const host = skipLws(text, i, end);
+      return host > i ? host : -1;
+    }
+    i = skipLws(text, i, end);
+    if (i >= end || text.charCodeAt(i) !== 47) return -1;
+    i = skipLws(text, i + 1, end);
+  }
+  return -1;
+}
+
+/** `host [: port]` and the space after it; returns the position behind, -1 when malformed. */
+function sentBy(text: string, start: number, end: number, via: Via): number {
+  let i = start;
+  if (i < end && text.charCodeAt(i) === 91) {
+    while (i < end && text.charCodeAt(i) !== 93) i++;
+    if (i >= end || !isIpv6Range(text, start + 1, i)) return -1;
+    via.host = text.slice(start + 1, i);
+    i++;
+  } else {
+    while (i < end && isHostByte(text.charCodeAt(i))) i++;
+    if (i === start) return -1;
+    via.host = text.slice(start, i);
+  }
+  i = skipLws(text, i, end);
+  if (i < end && text.charCodeAt(i) === 58) {
+    const digits = skipLws(text, i + 1, end);
+    i = digits;
+    while (i < end && text.charCodeAt(i) >= 48 && text.charCodeAt(i) <= 57) i++;
+    via.port = decimal(text, digits, i, 65535);
+    if (via.port < 0) return -1;
+    i = skipLws(text, i, end);
+  }
+  return i;
+}
+
+function param(text: string, start: number, end: number, via: Via): void {
+  if (start === end) return;
+  switch (text.charCodeAt(start) | 32) {
+    case 98: // b
+      if (sameName(text, start, 'branch')) via.branch = paramValue(text, start + 6, end) ?? via.branch;
+      break;
+    case 109: // m
+      if (sameName(text, start, 'maddr')) via.maddr = bare(paramValue(text, start + 5, end) ?? via.maddr);
+      break;
+    case 114: // r
+      if (sameName(text, start, 'received')) {
+        via.received = bare(paramValue(text, start + 8, end) ?? via.received);
+      } else if (sameName(text, start, 'rport')) {
+        const port = paramValue(text, start + 5, end);
+        if (port !== undefined) via.rport = decimal(port, 0, port.length, 65535);
+      }
+      break;
+  }
+}
+
+/** What follows a parameter's name: '' without '=', undefined when the name goes on. */
+function paramValue(text: string, after: number, end: number): string | undefined {
+  const i = skipLws(text, after, end);
+  if (i >= end) return '';
+  return text.charCodeAt(i) === 61 ? text.slice(skipLws(text, i + 1, end), end) : undefined;
+}
+
+function bare(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}
+
+/** Letters, digits, hyphen, dot; the underscore is not in the grammar but in the world. */
+export function isHostByte(c: number): boolean {
+  return (c >= 48 && c <= 57) || ((c | 32) >= 97 && (c | 32) <= 122) || c === 45 || c === 46 || c === 95;
+}
+
+/** Whether the range could be an IPv6 address: its characters only, not its structure. */
+export function isIpv6Range(text: string, start: number, end: number): boolean {
+  let colons = 0;
+  for (let i = start; i < end; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 58) colons++;
+    else if (!((c >= 48 && c <= 57) || ((c | 32) >= 97 && (c | 32) <= 102) || c === 46)) return false;
+  }
+  return colons >= 2 && end - start <= 45;
+}
+
+/**
+ * A received header value with its first Via marked with where the request really came from: `received` when
+ * the address is not what sent-by says or rport was asked for, and `rport` filled (RFC 3261, 18.2.1; RFC 3581,
+ * section 4). What the sender had put there itself is replaced.
+ */
+export function stampVia(value: string, via: Via, source: { host: string; port: number }): string {
+  const wantsPort = via.rport !== undefined;
+  if (!wantsPort && via.received === '' && via.host === source.host) return value;
+  let i = paramEnd(value, 0, value.length);
+  let stamped = value.slice(0, trimEnd(value, 0, i));
+  while (i < value.length && value.charCodeAt(i) === 59) {
+    const start = skipLws(value, i + 1, value.length);
+    i = paramEnd(value, start, value.length);
+    const end = trimEnd(value, start, i);
+    let nameEnd = start;
+    while (nameEnd < end && isToken(value.charCodeAt(nameEnd))) nameEnd++;
+    const length = nameEnd - start;
+    const ours =
+      (length === 5 && sameName(value, start, 'rport')) ||
+      (length === 8 && sameName(value, start, 'received'));
+    if (!ours) stamped += `;${value.slice(start, end)}`;
+  }
+  if (wantsPort || via.host !== source.host) stamped += `;received=${source.host}`;
+  if (wantsPort) stamped += `;rport=${source.port}`;
+  return stamped + value.slice(i);
+}
