@@ -114,7 +114,7 @@ export class TimerWheel {
       timer.prev = timer;
       this.slots[slot] = timer;
     } else {
-      // At the tail: timers of one millisecond fire in the order in which they were set.
+      // At the tail: of timers of one millisecond those set at about the same time fire in that order.
       const tail = head.prev as Timer;
       timer.prev = tail;
       timer.next = head;

@@ -57,10 +57,14 @@ export class DeadlineQueue {
     this.timer = null;
     const now_ms = this.timers.now_ms;
     let entry: Expiring | null;
-    while ((entry = this.first) !== null && entry.expires_ms <= now_ms) {
-      this.remove(entry);
-      entry.expire();
+    try {
+      while ((entry = this.first) !== null && entry.expires_ms <= now_ms) {
+        this.remove(entry);
+        entry.expire();
+      }
+    } finally {
+      // Also where one entry fails: the others must not wait for ever.
+      if (this.first) this.timer ??= this.timers.set(this.first.expires_ms - now_ms, this.due);
     }
-    if (this.first) this.timer ??= this.timers.set(this.first.expires_ms - now_ms, this.due);
   };
 }

@@ -4,9 +4,11 @@
  */
 import { assert, unreachable } from '../assert.js';
 import { buildResponse, responseTarget } from './build.js';
+import { flatten } from './bytes.js';
 import { ClientInvite, cancelOf } from './client-invite.js';
 import { ClientNonInvite } from './client-non-invite.js';
 import { DeadlineQueue } from './deadline-queue.js';
+import { KeyTable } from './key-table.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { type ParseFailure, parseMessage } from './parser.js';
 import { ServerInvite } from './server-invite.js';
@@ -50,8 +52,8 @@ export class TransactionLayer<Owner> {
     transportErrors: 0,
     refused: 0,
   };
-  private readonly clients = new Map<string, ClientTransaction<Owner>>();
-  private readonly servers = new Map<string, ServerTransaction<Owner>>();
+  private readonly clients = new KeyTable<ClientTransaction<Owner>>();
+  private readonly servers = new KeyTable<ServerTransaction<Owner>>();
   /** Client transactions that a transport error would end, by path. */
   private readonly unanswered = new Map<string, Set<ClientTransaction<Owner>>>();
   private readonly context: TransactionContext<Owner>;
@@ -105,7 +107,7 @@ export class TransactionLayer<Owner> {
    */
   request(method: string, branch: string, text: string, path: Path, owner: Owner): ClientTransaction<Owner> {
     assert(method !== 'ACK' && method !== 'CANCEL', 'ACK and CANCEL have no transaction of their own');
-    assert(!this.clients.has(branch), 'a branch is used once');
+    assert(this.clients.get(branch) === undefined, 'a branch is used once');
     const tx =
       method === 'INVITE'
         ? new ClientInvite<Owner>(this.context, branch, text, path, owner)
@@ -198,7 +200,7 @@ export class TransactionLayer<Owner> {
     const Machine = request.method === 'INVITE' ? ServerInvite<Owner> : ServerNonInvite<Owner>;
     const kept = keptKey(key);
     const tx = new Machine(this.context, kept, request, path, target(request, path));
-    this.servers.set(kept, tx);
+    this.servers.add(kept, tx);
     return tx;
   }
 
@@ -229,7 +231,7 @@ export class TransactionLayer<Owner> {
   }
 
   private add(tx: ClientTransaction<Owner>): void {
-    this.clients.set(tx.key, tx);
+    this.clients.add(tx.key, tx);
     const key = pathKey(tx.path);
     const waiting = this.unanswered.get(key);
     if (waiting) waiting.add(tx);
@@ -259,7 +261,8 @@ function cancelKey(branch: string): string {
 /** Where responses to `request` go; where that is where it came from, the same object. */
 function target(request: SipRequest, path: Path): Path {
   const { host, port } = responseTarget(request, path);
-  return host === path.host && port === path.port ? path : { ...path, host, port };
+  if (host === path.host && port === path.port) return path;
+  return { ...path, host: flatten(host), port };
 }
 
 /** The CANCEL's 200 has the To tag of the INVITE's responses (RFC 3261 section 9.2), if it had any yet. */
