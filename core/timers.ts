@@ -93,7 +93,7 @@ export class TimerWheel {
    */
   next_ms(): number | undefined {
     if (this.count === 0) return undefined;
-    const boundary = (this.now_tick | MASK) + 1;
+    const boundary = this.now_tick - (this.now_tick & MASK) + SLOTS;
     for (let tick = this.now_tick + 1; tick < boundary; tick++) {
       if (this.slots[tick & MASK]) return tick;
     }
@@ -114,7 +114,7 @@ export class TimerWheel {
       timer.prev = timer;
       this.slots[slot] = timer;
     } else {
-      // At the tail: timers of one millisecond fire in the order in which they were set.
+      // At the tail: of timers of one millisecond those set at about the same time fire in that order.
       const tail = head.prev as Timer;
       timer.prev = tail;
       timer.next = head;

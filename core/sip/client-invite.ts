@@ -1,68 +1,223 @@
-/** INVITE client transaction (RFC 3261 17.1.1 and figure 5, RFC 6026 7.2). */
-import { unreachable } from '../assert.js';
+/**
+ * INVITE client transaction: RFC 3261 figure 5 with the Accepted state of RFC 6026 figure 1.
+ */
+import { assert, unreachable } from '../assert.js';
+import { buildRequest } from './build.js';
+import type { SipRequest, SipResponse } from './message.js';
+import { parseMessage } from './parser.js';
+import { ClientTransaction, type HeaderFields, type TransactionContext } from './transaction.js';
+import type { Path } from './transport.js';
 
-export type ClientInviteState = 'calling' | 'proceeding' | 'completed' | 'accepted' | 'terminated';
+type State = 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
 
-export type ClientInviteInput =
-  | '1xx'
-  | '2xx'
-  | '300-699'
-  | 'timer A'
-  | 'timer B'
-  | 'timer D'
-  | 'timer M'
-  | 'transport error';
+/** `deadline` is the state's own: Timer B, 64*T1 after a CANCEL, Timer M, Timer D. */
+type Input = '1xx' | '2xx' | '300-699' | 'timer A' | 'deadline' | 'transport error';
 
-/** What the machine wants done, in this order. */
-export interface ClientInviteStep {
-  state: ClientInviteState;
-  /** The response goes to the user. */
-  pass?: boolean;
-  /** An ACK goes to the peer. */
-  ack?: boolean;
-  retransmit?: boolean;
-  /** The user is told that there is no final response. */
-  fail?: 'timeout' | 'transport';
-}
+export class ClientInvite<Owner> extends ClientTransaction<Owner> {
+  state: State = 'calling';
+  /** Header fields of a CANCEL that waits for the first provisional response. */
+  private cancelWaiting: HeaderFields | undefined = undefined;
+  private cancelled = false;
 
-export function clientInvite(state: ClientInviteState, input: ClientInviteInput): ClientInviteStep {
-  switch (state) {
-    case 'calling':
-      if (input === 'timer A') return { state, retransmit: true };
-      if (input === 'timer B') return { state: 'terminated', fail: 'timeout' };
-      return answered(state, input);
-    case 'proceeding':
-      // Timer B guards a transaction that is being cancelled (RFC 3261 9.1); otherwise it has been stopped.
-      if (input === 'timer B') return { state: 'terminated', fail: 'timeout' };
-      return answered(state, input);
-    case 'completed':
-      if (input === '300-699') return { state, ack: true };
-      if (input === 'timer D') return { state: 'terminated' };
-      if (input === 'transport error') return { state: 'terminated' };
-      return { state };
-    case 'accepted':
-      // Retransmitted 2xx and those of other forks are the user's to acknowledge.
-      if (input === '2xx') return { state, pass: true };
-      if (input === 'timer M') return { state: 'terminated' };
-      return { state };
-    case 'terminated':
-      return { state };
-    default:
-      return unreachable(state);
+  constructor(context: TransactionContext<Owner>, branch: string, text: string, path: Path, owner: Owner) {
+    super(context, branch, 'INVITE', branch, text, path);
+    this.owner = owner;
+    context.env.send(path, text);
+    if (path.reliable !== true) this.startResending(context.times.t1_ms);
+    context.longDeadlines.add(this);
+  }
+
+  override cancel(headers: HeaderFields = []): boolean {
+    if (this.state !== 'calling' && this.state !== 'proceeding') return false;
+    if (this.cancelled || this.cancelWaiting) return true;
+    this.cancelWaiting = headers;
+    if (this.state === 'proceeding') this.sendCancel(headers);
+    return true;
+  }
+
+  override onResponse(response: SipResponse): void {
+    const status = response.status;
+    this.step(status < 200 ? '1xx' : status < 300 ? '2xx' : '300-699', response);
+  }
+
+  override onTransportError(): void {
+    this.step('transport error');
+  }
+
+  override expire(): void {
+    this.step('deadline');
+  }
+
+  protected override resendDue(): void {
+    this.step('timer A');
+  }
+
+  private step(input: Input, response?: SipResponse): void {
+    switch (this.state) {
+      case 'calling':
+      case 'proceeding':
+        switch (input) {
+          case '1xx':
+            if (this.state === 'calling') this.enterProceeding();
+            this.report(response);
+            break;
+          case '2xx':
+            this.enterAccepted();
+            this.report(response);
+            break;
+          case '300-699':
+            this.enterCompleted(response);
+            this.report(response);
+            this.owner = undefined;
+            break;
+          case 'timer A':
+            this.context.counters.resent++;
+            this.context.env.send(this.path, this.sent);
+            this.resendLater(Number.POSITIVE_INFINITY);
+            break;
+          case 'deadline':
+            this.terminate();
+            this.context.counters.timeouts++;
+            this.context.user.timeout(this);
+            break;
+          case 'transport error':
+            // An answer has come in Proceeding: the peer has the INVITE, and Timer C guards the rest.
+            if (this.state === 'proceeding') return;
+            this.terminate();
+            this.context.counters.transportErrors++;
+            this.context.user.transportError(this);
+            break;
+          default:
+            unreachable(input);
+        }
+        break;
+
+      case 'accepted':
+        switch (input) {
+          case '2xx':
+            this.report(response);
+            break;
+          case 'deadline':
+            this.terminate();
+            break;
+          default:
+            break;
+        }
+        break;
+
+      case 'completed':
+        switch (input) {
+          case '2xx':
+            // A proxy may forward a fork's 2xx after a failure (RFC 3261 section 16.7); nobody else would end it.
+            assert(response, 'a 2xx comes with its response');
+            this.context.user.stray(response);
+            break;
+          case '300-699':
+            this.context.counters.absorbed++;
+            this.context.env.send(this.path, this.sent);
+            break;
+          case 'deadline':
+            this.terminate();
+            break;
+          default:
+            break;
+        }
+        break;
+
+      case 'terminated':
+        break;
+      default:
+        unreachable(this.state);
+    }
+  }
+
+  private enterProceeding(): void {
+    this.state = 'proceeding';
+    this.clearTimers();
+    this.context.reached(this);
+    if (this.cancelWaiting) this.sendCancel(this.cancelWaiting);
+  }
+
+  private enterAccepted(): void {
+    this.state = 'accepted';
+    this.clearTimers();
+    this.context.reached(this);
+    this.sent = '';
+    this.cancelWaiting = undefined;
+    this.context.longDeadlines.add(this);
+  }
+
+  private enterCompleted(response: SipResponse | undefined): void {
+    assert(response, 'a final response comes with the input');
+    this.clearTimers();
+    this.context.reached(this);
+    const ack = acknowledge(this.sent, response);
+    this.context.env.send(this.path, ack);
+    this.cancelWaiting = undefined;
+    if (this.path.reliable) {
+      this.terminate();
+    } else {
+      this.state = 'completed';
+      this.sent = ack;
+      this.context.timerD.add(this);
+    }
+  }
+
+  private sendCancel(headers: HeaderFields): void {
+    this.cancelWaiting = undefined;
+    this.cancelled = true;
+    this.context.sendCancel(this, headers);
+    this.context.longDeadlines.add(this);
+  }
+
+  private report(response: SipResponse | undefined): void {
+    assert(response, 'a response is reported');
+    this.context.user.response(this, response);
+  }
+
+  private terminate(): void {
+    this.state = 'terminated';
+    this.clearTimers();
+    this.context.reached(this);
+    this.context.removeClient(this);
+    this.sent = '';
   }
 }
 
-function answered(state: ClientInviteState, input: ClientInviteInput): ClientInviteStep {
-  switch (input) {
-    case '1xx':
-      return { state: 'proceeding', pass: true };
-    case '2xx':
-      return { state: 'accepted', pass: true };
-    case '300-699':
-      return { state: 'completed', pass: true, ack: true };
-    case 'transport error':
-      return { state: 'terminated', fail: 'transport' };
-    default:
-      return { state };
-  }
+/** The ACK for a failure response, which goes the INVITE's own way: RFC 3261 section 17.1.1.3. */
+function acknowledge(inviteText: string, response: SipResponse): string {
+  const invite = ownRequest(inviteText);
+  return buildRequest({
+    method: 'ACK',
+    uri: invite.uri,
+    via: invite.header('via') ?? '',
+    routes: invite.headers('route'),
+    from: invite.header('from') ?? '',
+    to: response.header('to') ?? '',
+    callId: invite.callId,
+    cseq: invite.cseq,
+  });
+}
+
+/** The CANCEL of an INVITE: RFC 3261 section 9.1. */
+export function cancelOf(inviteText: string, headers: HeaderFields): string {
+  const invite = ownRequest(inviteText);
+  return buildRequest({
+    method: 'CANCEL',
+    uri: invite.uri,
+    via: invite.header('via') ?? '',
+    routes: invite.headers('route'),
+    from: invite.header('from') ?? '',
+    to: invite.header('to') ?? '',
+    callId: invite.callId,
+    cseq: invite.cseq,
+    headers,
+  });
+}
+
+/** What we sent ourselves is read again only for the few INVITEs that fail or are cancelled. */
+function ownRequest(text: string): SipRequest {
+  const request = parseMessage(text);
+  assert(request.kind === 'request', 'a request that we have built can be read');
+  return request;
 }

@@ -1,182 +1,279 @@
 /**
- * The transaction layer: finds the transaction that a message belongs to (RFC 3261 17.1.3, 17.2.3), makes new
- * ones, and tells its user what is not retransmission.
+ * Takes datagrams apart into transactions: what belongs to one goes to its machine, what is new becomes one.
+ * Stands between the sockets and the B2BUA, which sees it through `TransactionUser`.
  */
+import { assert, unreachable } from '../assert.js';
 import { buildResponse, responseTarget } from './build.js';
-import { type ClientHost, ClientTransaction } from './client-transaction.js';
+import { flatten } from './bytes.js';
+import { ClientInvite, cancelOf } from './client-invite.js';
+import { ClientNonInvite } from './client-non-invite.js';
+import { DeadlineQueue } from './deadline-queue.js';
+import { KeyTable } from './key-table.js';
 import type { SipRequest, SipResponse } from './message.js';
-import { parseMessage } from './parser.js';
-import { type ServerHost, ServerTransaction } from './server-transaction.js';
-import { DEFAULT_TIMES, type Path, type SipEnvironment, type SipTimes } from './transport.js';
+import { type ParseFailure, parseMessage } from './parser.js';
+import { ServerInvite } from './server-invite.js';
+import { ServerNonInvite } from './server-non-invite.js';
+import type {
+  ClientTransaction,
+  HeaderFields,
+  ServerTransaction,
+  TransactionContext,
+  TransactionCounters,
+  TransactionUser,
+} from './transaction.js';
+import { branchOf, keptKey, serverKey } from './transaction-key.js';
+import { DEFAULT_TIMES, type Path, pathKey, type SipEnvironment, type SipTimes } from './transport.js';
 
-export { ClientTransaction, ServerTransaction };
+export {
+  type ClientState,
+  ClientTransaction,
+  type HeaderFields,
+  type ServerState,
+  ServerTransaction,
+  type TransactionCounters,
+  type TransactionUser,
+} from './transaction.js';
 
-const MAGIC_COOKIE = 'z9hG4bK';
+/** RFC 3261 section 17.1.1.2. */
+const TIMER_D_LEAST_MS = 32_000;
 
-export interface TransactionUser<Owner> {
-  /** Every new request but ACK and CANCEL. */
-  request(tx: ServerTransaction<Owner>, request: SipRequest): void;
-  /** An ACK that belongs to no INVITE transaction: to a 2xx. */
-  ack(request: SipRequest, path: Path): void;
-  /** CANCEL of an INVITE that has no final response; 200 has been sent, the INVITE is the user's to answer. */
-  cancel(tx: ServerTransaction<Owner>, cancel: SipRequest): void;
-  /** 1xx, the final response, and every 2xx of an INVITE, repeated or of another fork. */
-  response(tx: ClientTransaction<Owner>, response: SipResponse): void;
-  /** No final response in time. */
-  timeout(tx: ClientTransaction<Owner>): void;
-  transportError(tx: ClientTransaction<Owner>): void;
-  /** A 2xx to an INVITE whose transaction is over. */
-  stray(response: SipResponse): void;
-}
+/** Transactions at once, those that only absorb retransmissions included: a few hundred megabytes. */
+export const MAX_TRANSACTIONS = 500_000;
 
-export interface LayerCounters {
-  received: number;
-  malformed: number;
-  keep_alives: number;
-  retransmissions: number;
-  stray_responses: number;
-  timeouts: number;
-}
-
-export class TransactionLayer<Owner> implements ClientHost<Owner>, ServerHost<Owner> {
-  readonly counters: LayerCounters = {
+export class TransactionLayer<Owner> {
+  readonly counters: TransactionCounters = {
     received: 0,
+    keepAlives: 0,
     malformed: 0,
-    keep_alives: 0,
-    retransmissions: 0,
-    stray_responses: 0,
+    absorbed: 0,
+    resent: 0,
+    strayResponses: 0,
     timeouts: 0,
+    transportErrors: 0,
+    refused: 0,
   };
-  private readonly clients = new Map<string, ClientTransaction<Owner>>();
-  private readonly servers = new Map<string, ServerTransaction<Owner>>();
+  private readonly clients = new KeyTable<ClientTransaction<Owner>>();
+  private readonly servers = new KeyTable<ServerTransaction<Owner>>();
+  /** Client transactions that a transport error would end, by path. */
+  private readonly unanswered = new Map<string, Set<ClientTransaction<Owner>>>();
+  private readonly context: TransactionContext<Owner>;
+  /** The To tag of what is answered without a transaction; the same at a retransmission (section 8.2.7). */
+  private readonly statelessTag: string;
 
+  /**
+   * @param maxTransactions above it new requests get 500 with Retry-After, those outside a dialog already above
+   *   three quarters of it
+   */
   constructor(
-    readonly env: SipEnvironment,
+    private readonly env: SipEnvironment,
     private readonly user: TransactionUser<Owner>,
     readonly times: SipTimes = DEFAULT_TIMES,
-  ) {}
+    private readonly maxTransactions = MAX_TRANSACTIONS,
+  ) {
+    const long_ms = 64 * times.t1_ms;
+    const longDeadlines = new DeadlineQueue(env.timers, long_ms);
+    this.statelessTag = env.token();
+    this.context = {
+      env,
+      user,
+      times,
+      counters: this.counters,
+      longDeadlines,
+      timerD: long_ms >= TIMER_D_LEAST_MS ? longDeadlines : new DeadlineQueue(env.timers, TIMER_D_LEAST_MS),
+      t4Deadlines: new DeadlineQueue(env.timers, times.t4_ms),
+      quiet_ms: untilTimerEIsT2_ms(times),
+      reached: (tx) => this.reached(tx),
+      sendCancel: (tx, headers) => this.sendCancel(tx, headers),
+      removeClient: (tx) => this.clients.delete(tx.key),
+      removeServer: (tx) => this.servers.delete(tx.key),
+    };
+  }
 
-  /** How many transactions live, those that only absorb retransmissions too. */
+  /** Live transactions, those included that only absorb retransmissions. */
   get size(): number {
     return this.clients.size + this.servers.size;
   }
 
+  /** A fresh branch parameter for a request. */
   newBranch(): string {
-    return MAGIC_COOKIE + this.env.token();
+    return branchOf(this.env.token());
   }
 
-  /** Sends a request of ours; `text` has `branch` in its top Via. */
+  /**
+   * Sends a request in a new transaction.
+   * @param method any but ACK and CANCEL
+   * @param branch from `newBranch`, used once
+   * @param text the request, made with buildRequest, whose only Via carries `branch`
+   */
   request(method: string, branch: string, text: string, path: Path, owner: Owner): ClientTransaction<Owner> {
-    const tx = new ClientTransaction(this, method, branch, text, path, owner);
-    this.clients.set(clientKey(branch, method), tx);
-    tx.start();
+    assert(method !== 'ACK' && method !== 'CANCEL', 'ACK and CANCEL have no transaction of their own');
+    assert(this.clients.get(branch) === undefined, 'a branch is used once');
+    const tx =
+      method === 'INVITE'
+        ? new ClientInvite<Owner>(this.context, branch, text, path, owner)
+        : new ClientNonInvite<Owner>(this.context, branch, method, branch, text, path, owner);
+    this.add(tx);
     return tx;
   }
 
-  /** A datagram, as a byte string. Nothing in it makes this throw. */
+  /** A datagram has come. @param text byte string, read as one message */
   receive(text: string, path: Path): void {
     this.counters.received++;
     const message = parseMessage(text);
-    if (message.kind === 'failure') {
-      if (message.reason === 'keep-alive') {
-        this.counters.keep_alives++;
-        return;
-      }
-      this.counters.malformed++;
-      const { request, status, reason } = message;
-      if (request !== undefined && request.method !== 'ACK')
-        this.respondStatelessly(request, path, status, reason);
+    switch (message.kind) {
+      case 'request':
+        this.receiveRequest(message, path);
+        break;
+      case 'response':
+        this.receiveResponse(message);
+        break;
+      case 'failure':
+        this.receiveGarbage(message, path);
+        break;
+      default:
+        unreachable(message);
+    }
+  }
+
+  /** The shell could not send there: the requests that wait for a first answer from there have failed. */
+  transportFailed(path: Path): void {
+    const key = pathKey(path);
+    const waiting = this.unanswered.get(key);
+    if (!waiting) return;
+    // What the user sends there in answer to the failure has not failed yet.
+    this.unanswered.delete(key);
+    for (const tx of waiting) tx.onTransportError();
+  }
+
+  private receiveGarbage(failure: ParseFailure, path: Path): void {
+    if (failure.reason === 'keep-alive') {
+      this.counters.keepAlives++;
       return;
     }
-    if (message.kind === 'response') this.receiveResponse(message);
-    else this.receiveRequest(message, path);
-  }
-
-  /** Nothing can be sent there: what waits for an answer from there fails. */
-  transportFailed(path: Path): void {
-    for (const tx of [...this.clients.values()]) {
-      if (tx.path.host === path.host && tx.path.port === path.port && tx.path.socket === path.socket)
-        tx.transportFailed();
-    }
-  }
-
-  private receiveResponse(response: SipResponse): void {
-    const tx = this.clients.get(clientKey(response.via.branch, response.method));
-    if (tx !== undefined) return tx.receive(response);
-    this.counters.stray_responses++;
-    if (response.method === 'INVITE' && response.status >= 200 && response.status < 300)
-      this.user.stray(response);
+    this.counters.malformed++;
+    const { request, status, reason } = failure;
+    if (request && request.method !== 'ACK') this.refuse(request, path, status, { reason });
   }
 
   private receiveRequest(request: SipRequest, path: Path): void {
-    const key = serverKey(request, request.method === 'ACK' ? 'INVITE' : request.method);
+    const method = request.method;
+    if (method === 'ACK') {
+      this.receiveAck(request, path);
+      return;
+    }
+    const key = serverKey(request, method);
     const known = this.servers.get(key);
-    if (request.method === 'ACK') {
-      // An ACK to a 2xx has a branch of its own, but not from every peer.
-      if (known === undefined || known.state === 'accepted') this.user.ack(request, path);
-      else known.acknowledged();
-      return;
+    if (known) {
+      known.onRequest();
+    } else if (this.overfull(request)) {
+      this.counters.refused++;
+      this.refuse(request, path, 500, { headers: [['Retry-After', '2']] });
+    } else if (method === 'CANCEL') {
+      this.receiveCancel(request, path, key);
+    } else {
+      this.user.request(this.serve(request, path, key), request);
     }
-    if (known !== undefined) {
-      this.counters.retransmissions++;
-      known.again();
-      return;
-    }
-    if (request.method === 'CANCEL') return this.receiveCancel(request, path, key);
-    const tx = new ServerTransaction<Owner>(this, key, request, path);
-    this.servers.set(key, tx);
-    this.user.request(tx, request);
   }
 
+  private receiveAck(ack: SipRequest, path: Path): void {
+    const tx = this.servers.get(serverKey(ack, 'INVITE'));
+    if (tx instanceof ServerInvite) tx.onAck(ack, path);
+    else this.user.ack(ack, path);
+  }
+
+  /** RFC 3261 section 9.2. */
   private receiveCancel(cancel: SipRequest, path: Path, key: string): void {
-    const tx = new ServerTransaction<Owner>(this, key, cancel, path);
-    this.servers.set(key, tx);
     const invite = this.servers.get(serverKey(cancel, 'INVITE'));
-    const status = invite === undefined ? 481 : 200;
-    tx.respond(status, buildResponse(cancel, path, status, { toTag: this.env.token() }));
-    if (invite !== undefined && !invite.answered) this.user.cancel(invite, cancel);
+    const tx = this.serve(cancel, path, key);
+    if (!(invite instanceof ServerInvite)) {
+      tx.respond(481, buildResponse(cancel, path, 481, { toTag: this.env.token() }));
+      return;
+    }
+    tx.respond(
+      200,
+      buildResponse(cancel, path, 200, { toTag: toTagOf(invite.lastResponse) || this.env.token() }),
+    );
+    invite.onCancel(cancel);
   }
 
-  private respondStatelessly(request: SipRequest, path: Path, status: number, reason: string): void {
-    const target = responseTarget(request, path);
-    const text = buildResponse(request, path, status, { toTag: this.env.token(), reason: `${reason}` });
-    this.env.send({ ...path, ...target }, text);
+  private serve(request: SipRequest, path: Path, key: string): ServerTransaction<Owner> {
+    const Machine = request.method === 'INVITE' ? ServerInvite<Owner> : ServerNonInvite<Owner>;
+    const kept = keptKey(key);
+    const tx = new Machine(this.context, kept, request, path, target(request, path));
+    this.servers.add(kept, tx);
+    return tx;
   }
 
-  // What transactions tell.
-
-  passResponse(tx: ClientTransaction<Owner>, response: SipResponse): void {
-    this.user.response(tx, response);
+  /** RFC 3261 section 17.1.3. */
+  private receiveResponse(response: SipResponse): void {
+    const method = response.method;
+    const branch = response.via.branch;
+    const tx = this.clients.get(method === 'CANCEL' ? cancelKey(branch) : branch);
+    if (tx && tx.method === method) tx.onResponse(response);
+    else if (method === 'INVITE' && response.status >= 200 && response.status < 300)
+      this.user.stray(response);
+    else this.counters.strayResponses++;
   }
 
-  failed(tx: ClientTransaction<Owner>, why: 'timeout' | 'transport'): void {
-    if (why === 'timeout') {
-      this.counters.timeouts++;
-      this.user.timeout(tx);
-    } else this.user.transportError(tx);
+  private overfull(request: SipRequest): boolean {
+    const isNewCall = request.toTag === '' && request.method !== 'CANCEL';
+    return this.size >= (isNewCall ? this.maxTransactions * 0.75 : this.maxTransactions);
   }
 
-  cancelFor(tx: ClientTransaction<Owner>, text: string): void {
-    const cancel = new ClientTransaction<Owner>(this, 'CANCEL', tx.branch, text, tx.path, undefined);
-    this.clients.set(clientKey(tx.branch, 'CANCEL'), cancel);
-    cancel.start();
+  private refuse(
+    request: SipRequest,
+    path: Path,
+    status: number,
+    more: { reason?: string; headers?: HeaderFields },
+  ): void {
+    const text = buildResponse(request, path, status, { ...more, toTag: this.statelessTag });
+    this.env.send(target(request, path), text);
   }
 
-  terminated(tx: ClientTransaction<Owner> | ServerTransaction<Owner>): void {
-    if (tx instanceof ClientTransaction) this.clients.delete(clientKey(tx.branch, tx.method));
-    else this.servers.delete(tx.key);
+  private add(tx: ClientTransaction<Owner>): void {
+    this.clients.add(tx.key, tx);
+    const key = pathKey(tx.path);
+    const waiting = this.unanswered.get(key);
+    if (waiting) waiting.add(tx);
+    else this.unanswered.set(key, new Set([tx]));
+  }
+
+  private reached(tx: ClientTransaction<Owner>): void {
+    const key = pathKey(tx.path);
+    const waiting = this.unanswered.get(key);
+    if (waiting?.delete(tx) && waiting.size === 0) this.unanswered.delete(key);
+  }
+
+  private sendCancel(invite: ClientTransaction<Owner>, headers: HeaderFields): void {
+    const { branch, path, text } = invite;
+    const cancel = cancelOf(text, headers);
+    this.add(
+      new ClientNonInvite<Owner>(this.context, cancelKey(branch), 'CANCEL', branch, cancel, path, undefined),
+    );
   }
 }
 
-/** Our branches are unique; only CANCEL shares one with its INVITE. */
-function clientKey(branch: string, method: string): string {
-  return method === 'CANCEL' ? `${branch} CANCEL` : branch;
+/** Our CANCEL has the INVITE's branch. */
+function cancelKey(branch: string): string {
+  return `${branch} CANCEL`;
 }
 
-/** Branch, sent-by and method; for peers of RFC 2543, whose branch says nothing, what 17.2.3 compares instead. */
-function serverKey(request: SipRequest, method: string): string {
-  const { via } = request;
-  if (via.branch.startsWith(MAGIC_COOKIE)) return `${via.branch} ${via.host}:${via.port} ${method}`;
-  const sequence = `${request.callId} ${request.fromTag} ${request.cseq}`;
-  return `2543 ${sequence} ${via.host}:${via.port} ${via.branch} ${method === 'INVITE' ? '' : request.toTag} ${method}`;
+/** Where responses to `request` go; where that is where it came from, the same object. */
+function target(request: SipRequest, path: Path): Path {
+  const { host, port } = responseTarget(request, path);
+  if (host === path.host && port === path.port) return path;
+  return { ...path, host: flatten(host), port };
+}
+
+/** The CANCEL's 200 has the To tag of the INVITE's responses (RFC 3261 section 9.2), if it had any yet. */
+function toTagOf(response: string): string {
+  const message = response === '' ? undefined : parseMessage(response);
+  return message?.kind === 'response' ? message.toTag : '';
+}
+
+/** After how long a client that gets no answer retransmits a request that is no INVITE every T2. */
+function untilTimerEIsT2_ms(times: SipTimes): number {
+  let passed_ms = 0;
+  for (let interval_ms = times.t1_ms; interval_ms < times.t2_ms; interval_ms *= 2) passed_ms += interval_ms;
+  return passed_ms;
 }

@@ -1,31 +1,41 @@
-/** The seam to the network: where datagrams come from and go to, and what the pure layers need of their shell. */
+/**
+ * What the SIP layers need from the shell around them: a way out for datagrams, the clock, randomness.
+ */
 import type { TimerWheel } from '../timers.js';
 
-/** A local socket and a remote address. */
+/** Where a datagram came from or goes to: one of our sockets and a remote address. */
 export interface Path {
-  /** Number of a local socket, known to the shell. */
-  socket: number;
-  /** IP address. */
-  host: string;
-  port: number;
-  /** The transport retransmits by itself (TCP, TLS, WebSocket): no timers A, E, G; D, I, J, K are 0. */
-  reliable?: boolean;
+  /** Number of a local socket; the shell knows which one it is. */
+  readonly socket: number;
+  /** Remote IP address, IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Set where the transport itself retransmits (TCP, TLS): timers A, E, G are off, D, I, J, K zero. */
+  readonly reliable?: boolean;
 }
 
 export interface SipEnvironment {
   /** Deadlines, and the clock: `timers.now_ms`. */
   readonly timers: TimerWheel;
-  /** Puts a byte string into the turn's outbox. */
+  /** Puts a message into the turn's outbox; `text` is a byte string. */
   send(path: Path, text: string): void;
-  /** A fresh random token of at least 16 characters out of 0-9 a-z: branches and tags. */
+  /** A fresh random token for branches and tags: 16 or more characters of [0-9a-z]. */
   token(): string;
 }
 
-/** RFC 3261 17.1.1.1. */
+/** The base times of RFC 3261, table 4. */
 export interface SipTimes {
-  t1_ms: number;
-  t2_ms: number;
-  t4_ms: number;
+  /** Estimate of the round-trip time. */
+  readonly t1_ms: number;
+  /** Longest interval between retransmissions of anything but an INVITE request. */
+  readonly t2_ms: number;
+  /** How long a message may remain in the network. */
+  readonly t4_ms: number;
 }
 
 export const DEFAULT_TIMES: SipTimes = { t1_ms: 500, t2_ms: 4_000, t4_ms: 5_000 };
+
+/** Names a path in a table. */
+export function pathKey(path: Path): string {
+  return `${path.socket} ${path.port} ${path.host}`;
+}
