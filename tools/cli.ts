@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError } from '../workers/config.js';
 import { EngineError } from '../workers/supervisor.js';
+import { registerBench } from './bench.js';
 import { registerCheck } from './check.js';
 import { registerDemo } from './demo.js';
 import { MiError, registerMi } from './mi.js';
@@ -21,6 +22,7 @@ registerStart(program);
 registerCheck(program);
 registerMi(program);
 registerDemo(program);
+registerBench(program);
 
 try {
   await program.parseAsync();

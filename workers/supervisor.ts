@@ -40,6 +40,8 @@ export interface Engine {
   sip_addresses: readonly ListenAddress[];
   /** Refuses new calls, lets the others end up to drain_timeout (or at once), writes everything. */
   stop(options?: { drain: boolean }): Promise<void>;
+  /** Asks the dispatcher, as management does. */
+  command(command: Command): Promise<CommandResult>;
   /** Resolves when the store has written everything that was recorded before. */
   flushed(): Promise<void>;
   /** Resolves after `stop`, rejects when a thread has died. */
@@ -154,6 +156,7 @@ class Supervisor {
       mi_address: this.mi?.address ?? { host: '', port: 0 },
       sip_addresses: listen,
       stop: (options) => this.stop(options?.drain ?? true),
+      command: (command) => this.command(command),
       flushed: async () => {
         await this.command({ kind: 'internal_dispatching' });
         await this.store?.ask({ kind: 'flush' });
