@@ -18,6 +18,7 @@ const HANGUP_AT_ONCE_MS = 1000;
 
 /** What a caller gets who is not answered when the engine ends his call, and why. */
 const DISSUADED = { status: 480, reason: 'dissuaded from waiting' };
+const AGENT_HUNG_UP = { status: 480, reason: '' };
 const REFUSED_TOO_OFTEN = { status: 480, reason: 'refused by too many agents' };
 
 export class Calls {
@@ -45,24 +46,29 @@ export class Calls {
     }
   }
 
+  /** A leg was joined to the caller. */
   legConnected(call: Call, leg: number, answered_ms: number): void {
-    if (leg === call.media_setup) this.legs.mediaJoined(call);
-    else if (leg === call.agent_leg && !call.connected) this.agentAnswered(call, answered_ms);
+    const part = partOf(call, leg);
+    if (part === 'media_setup') this.legs.mediaJoined(call);
+    else if (part === 'agent' && !call.connected) this.agentAnswered(call, answered_ms);
   }
 
   /** @param own whether the agent, if the leg is his, failed by himself and not for the call's sake */
   legFailed(call: Call, leg: number, own: boolean): void {
-    if (leg === call.media_setup) {
+    const part = partOf(call, leg);
+    if (part === 'media_setup') {
       call.media_setup = 0;
       this.mediaOver(call);
-    } else if (leg === call.agent_leg) this.agentOver(call, own, this.acd.now_ms);
+    } else if (part === 'agent') this.agentOver(call, own, this.acd.now_ms);
   }
 
+  /** A leg that was joined to the caller hung up. */
   legEnded(call: Call, leg: number, at_ms: number): void {
-    if (leg === call.media_leg) {
+    const part = partOf(call, leg);
+    if (part === 'media') {
       this.legs.mediaEnded(call);
       this.mediaOver(call);
-    } else if (leg === call.agent_leg) this.agentOver(call, true, at_ms);
+    } else if (part === 'agent') this.agentOver(call, true, at_ms);
   }
 
   /** The caller left, the worker has released every leg. */
@@ -188,7 +194,8 @@ export class Calls {
 
   /** The agent's leg is over, the caller is still there. */
   private agentOver(call: Call, own: boolean, at_ms: number): void {
-    if (call.connected && at_ms - call.answered_ms > HANGUP_AT_ONCE_MS) this.end(call, 0, at_ms);
+    const handled = call.connected && at_ms - call.answered_ms > HANGUP_AT_ONCE_MS;
+    if (handled) this.end(call, 0, at_ms, AGENT_HUNG_UP);
     else this.agentRefused(call, own, at_ms);
   }
 
@@ -286,4 +293,13 @@ export class Calls {
       else if (call.flow.config.message_dissuading !== '') this.dissuade(call);
     });
   }
+}
+
+/** What a leg that a report tells of is to the call; undefined when it is not wanted any more. */
+function partOf(call: Call, leg: number): 'media_setup' | 'media' | 'agent' | undefined {
+  // Leg 0 is the caller, and stands for none in the call's fields.
+  if (leg === 0) return undefined;
+  if (leg === call.media_setup) return 'media_setup';
+  if (leg === call.media_leg) return 'media';
+  return leg === call.agent_leg ? 'agent' : undefined;
 }
