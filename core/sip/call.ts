@@ -162,9 +162,10 @@ export class Call implements SessionUser, LegContext {
 
   private join(leg: PeerLeg): void {
     const before = this.current;
-    this.setups = this.setups.filter((setup) => setup !== leg);
-    for (const other of this.setups) other.release(ELSEWHERE);
-    this.setups = [];
+    // A message that plays while the agent rings does not take his place; the agent ends every message.
+    const outdone = this.setups.filter((setup) => setup !== leg && (leg.role === 'agent' || setup.role === leg.role));
+    for (const other of outdone) other.release(ELSEWHERE);
+    this.setups = this.setups.filter((setup) => setup !== leg && !outdone.includes(setup));
     this.current = leg;
     leg.state = 'joined';
     before?.release();

@@ -128,7 +128,11 @@ async function measure(
   agents: readonly Agent[],
   gaps_ms: readonly number[],
 ): Promise<void> {
-  for (const agent of agents) await engine.command({ kind: 'agent_login', agent_id: agent.name, logged_in: true });
+  // Spread over a call's length: agents of a real floor do not hang up in one breath.
+  for (const agent of agents) {
+    await engine.command({ kind: 'agent_login', agent_id: agent.name, logged_in: true });
+    await new Promise((resolve) => setTimeout(resolve, TALK_MS / agents.length));
+  }
   let dialled = 0;
   let before = 0;
   let idle_ms = 0;
