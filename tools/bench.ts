@@ -20,7 +20,9 @@ export function registerBench(program: Command): void {
 
 function print(figures: object, json: boolean): void {
   if (json) process.stdout.write(`${JSON.stringify(figures)}\n`);
-  else for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name.padEnd(28)} ${value}\n`);
+  else
+    for (const [name, value] of Object.entries(figures))
+      process.stdout.write(`${name.padEnd(28)} ${value}\n`);
 }
 
 function whole(text: string): number {

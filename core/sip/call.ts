@@ -163,7 +163,9 @@ export class Call implements SessionUser, LegContext {
   private join(leg: PeerLeg): void {
     const before = this.current;
     // A message that plays while the agent rings does not take his place; the agent ends every message.
-    const outdone = this.setups.filter((setup) => setup !== leg && (leg.role === 'agent' || setup.role === leg.role));
+    const outdone = this.setups.filter(
+      (setup) => setup !== leg && (leg.role === 'agent' || setup.role === leg.role),
+    );
     for (const other of outdone) other.release(ELSEWHERE);
     this.setups = this.setups.filter((setup) => setup !== leg && !outdone.includes(setup));
     this.current = leg;
