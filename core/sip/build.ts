@@ -1,6 +1,6 @@
 /** Messages to bytes: requests, and responses to a request (RFC 3261, 8.1.1 and 8.2.6). */
 import { clean, cleanUri, isToken } from './lex.js';
-import { LINE_FIELDS, type SipRequest } from './message.js';
+import type { SipRequest } from './message.js';
 import { stampVia } from './via.js';
 
 /** Headers beyond those that every message has, in order. */
@@ -65,28 +65,22 @@ export function buildResponse(
 ): string {
   let text = `SIP/2.0 ${status} ${clean(r.reason ?? reasonPhrase(status))}\r\n`;
   const index = request.index;
-  for (let at = index.via; at >= 0; at = request.nextLine('via', 'v', at + LINE_FIELDS)) {
-    const value = request.valueAt(at);
-    text += `Via: ${clean(at === index.via ? stampVia(value, request.via, source) : value)}\r\n`;
+  text += `Via: ${clean(stampVia(request.value(index.via), request.via, source))}\r\n`;
+  if (index.vias > 1) {
+    const vias = request.headers('via');
+    for (let i = 1; i < vias.length; i++) text += `Via: ${clean(vias[i] as string)}\r\n`;
   }
   if (makesDialog(request.method, status)) {
-    let at = request.nextLine('record-route', undefined, 0);
-    for (; at >= 0; at = request.nextLine('record-route', undefined, at + LINE_FIELDS)) {
-      text += `Record-Route: ${clean(request.valueAt(at))}\r\n`;
-    }
+    for (const route of request.headers('record-route')) text += `Record-Route: ${clean(route)}\r\n`;
   }
-  text += `From: ${copied(request, index.from)}\r\nTo: ${copied(request, index.to)}`;
+  text += `From: ${clean(request.value(index.from))}\r\nTo: ${clean(request.value(index.to))}`;
   if (r.toTag !== undefined && r.toTag !== '' && request.toTag === '') text += `;tag=${clean(r.toTag)}`;
-  text += `\r\nCall-ID: ${copied(request, index.callId)}\r\nCSeq: ${copied(request, index.cseq)}\r\n`;
+  text += `\r\nCall-ID: ${clean(request.value(index.callId))}\r\nCSeq: ${clean(request.value(index.cseq))}\r\n`;
   if (status === 100) {
     const timestamp = request.header('timestamp');
     if (timestamp !== undefined) text += `Timestamp: ${clean(timestamp)}\r\n`;
   }
   return text + ending(r.contact, r.headers, r.contentType, r.body);
-}
-
-function copied(request: SipRequest, at: number): string {
-  return at < 0 ? '' : clean(request.valueAt(at));
 }
 
 function makesDialog(method: string, status: number): boolean {

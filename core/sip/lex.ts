@@ -27,6 +27,25 @@ export function isLws(c: number): boolean {
   return c === 32 || c === 9 || c === 13 || c === 10;
 }
 
+/** Whether a line that begins with the byte continues the one before. */
+export function isFold(c: number): boolean {
+  return c === 32 || c === 9;
+}
+
+/** `at` is behind a header's name: where its colon is, with white space before it allowed; -1 if there is none. */
+export function colonAt(text: string, at: number): number {
+  let i = at;
+  let c = text.charCodeAt(i);
+  while (c === 32 || c === 9) c = text.charCodeAt(++i);
+  return c === 58 ? i : -1;
+}
+
+/** Where `byte` is in `text[i..end)`, else `end`. Found natively, so for ranges longer than a few bytes. */
+export function find(text: string, byte: string, i: number, end: number): number {
+  const at = text.indexOf(byte, i);
+  return at < 0 || at > end ? end : at;
+}
+
 /** The first position from `i` that is no white space, at most `end`. */
 export function skipLws(text: string, i: number, end: number): number {
   let at = i;

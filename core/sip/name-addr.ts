@@ -1,5 +1,5 @@
 /** name-addr and addr-spec: the values of From, To, Contact, Route and their like (RFC 3261, 20.10). */
-import { clean, cleanUri, findParam, isToken, quotedEnd, skipLws, trimEnd } from './lex.js';
+import { clean, cleanUri, find, findParam, isToken, quotedEnd, skipLws, trimEnd } from './lex.js';
 
 export interface NameAddr {
   /** Byte string, unquoted, unescaped, '' if none. */
@@ -26,19 +26,21 @@ export function nameAddrAt(text: string, from: number, to: number): NameAddr | u
   let open = start;
   const first = text.charCodeAt(start);
   if (first === 34) {
-    const close = quotedEnd(text, start, end);
+    let close = find(text, '"', start + 1, end) + 1;
+    // A quote that is escaped is not the one; then look properly.
+    if (close > end || text.charCodeAt(close - 2) === 92) close = quotedEnd(text, start, end);
     if (close < 0) return undefined;
     display = unescapeQuoted(text.slice(start + 1, close - 1));
     open = skipLws(text, close, end);
     if (open >= end || text.charCodeAt(open) !== 60) return undefined;
   } else if (first !== 60) {
-    while (open < end && text.charCodeAt(open) !== 60) open++;
+    open = find(text, '<', start, end);
     if (open === end) return addrSpecAt(text, start, end);
     // Lenient: a display name that ought to have been quoted is taken as it stands (RFC 4475, 3.1.2.15).
     display = text.slice(start, trimEnd(text, start, open));
   }
-  const close = text.indexOf('>', open);
-  if (close < 0 || close >= end) return undefined;
+  const close = find(text, '>', open, end);
+  if (close === end) return undefined;
   const uriStart = skipLws(text, open + 1, close);
   const uriEnd = trimEnd(text, uriStart, close);
   if (!hasScheme(text, uriStart, uriEnd)) return undefined;
@@ -48,8 +50,16 @@ export function nameAddrAt(text: string, from: number, to: number): NameAddr | u
     display,
     uri: text.slice(uriStart, uriEnd),
     params: rest < end ? text.slice(rest, end) : '',
-    tag: rest < end ? (findParam(text, rest, end, 'tag') ?? '') : '',
+    tag: rest < end ? tagAt(text, rest, end) : '',
   };
+}
+
+function tagAt(text: string, semicolon: number, end: number): string {
+  // How nearly everybody writes it: the only parameter.
+  if (text.slice(semicolon, semicolon + 5) === ';tag=' && find(text, ';', semicolon + 1, end) === end) {
+    return text.slice(skipLws(text, semicolon + 5, end), end);
+  }
+  return findParam(text, semicolon, end, 'tag') ?? '';
 }
 
 /** Without < and >, every parameter is the header's, not the URI's (RFC 3261, 20). */
@@ -66,7 +76,7 @@ function addrSpecAt(text: string, start: number, end: number): NameAddr | undefi
     display: '',
     uri: text.slice(start, uriEnd),
     params: semicolon < end ? text.slice(semicolon, end) : '',
-    tag: semicolon < end ? (findParam(text, semicolon, end, 'tag') ?? '') : '',
+    tag: semicolon < end ? tagAt(text, semicolon, end) : '',
   };
 }
 

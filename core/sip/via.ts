@@ -1,5 +1,5 @@
 /** Via (RFC 3261, 20.42; rport: RFC 3581): where a request has come from and its responses go. */
-import { decimal, isToken, paramEnd, sameName, skipLws, trimEnd } from './lex.js';
+import { decimal, find, isToken, paramEnd, sameName, skipLws, trimEnd } from './lex.js';
 
 export interface Via {
   /** In upper case. */
@@ -37,9 +37,11 @@ export function viaAt(text: string, from: number, end: number): Via | undefined 
   let i = sentProtocol(text, skipLws(text, from, end), end, via);
   if (i > 0) i = sentBy(text, i, end, via);
   if (i < 0) return undefined;
+  // Most have neither quotes nor another Via behind them; then a native search does.
+  const plain = find(text, ',', i, end) === end && find(text, '"', i, end) === end;
   while (i < end && text.charCodeAt(i) === 59) {
     const start = skipLws(text, i + 1, end);
-    i = paramEnd(text, start, end);
+    i = plain ? find(text, ';', start, end) : paramEnd(text, start, end);
     param(text, start, trimEnd(text, start, i), via);
   }
   return i < end && text.charCodeAt(i) !== 44 ? undefined : via;
@@ -47,7 +49,7 @@ export function viaAt(text: string, from: number, end: number): Via | undefined 
 
 /** `SIP / 2.0 / transport` and the space after it; returns the position behind, -1 when malformed. */
 function sentProtocol(text: string, start: number, end: number, via: Via): number {
-  if (text.startsWith('SIP/2.0/UDP ', start)) {
+  if (text.slice(start, start + 12) === 'SIP/2.0/UDP ') {
     via.transport = 'UDP';
     return skipLws(text, start + 12, end);
   }
