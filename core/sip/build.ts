@@ -1,5 +1,5 @@
 /** Messages to bytes: requests, and responses to a request (RFC 3261, 8.1.1 and 8.2.6). */
-import { clean, cleanUri, isToken } from './lex.js';
+import { clean, cleanUri, isToken, isTokenRange } from './lex.js';
 import type { SipRequest } from './message.js';
 import { stampVia } from './via.js';
 
@@ -109,11 +109,8 @@ function ending(
 
 /** Only what may stand in a header's name. */
 function cleanName(name: string): string {
-  let kept = name;
-  for (let i = name.length - 1; i >= 0; i--) {
-    if (!isToken(name.charCodeAt(i))) kept = kept.slice(0, i) + kept.slice(i + 1);
-  }
-  return kept;
+  if (isTokenRange(name, 0, name.length)) return name;
+  return [...name].filter((c) => isToken(c.charCodeAt(0))).join('');
 }
 
 /**

@@ -178,27 +178,33 @@ export function unfold(value: string): string {
 }
 
 /**
- * What may stand in a header line: `value` without control characters, so that no text from outside
- * begins a line of its own. Text that is no byte string is taken as text and encoded.
+ * What may stand in a header line: `value` with a space for each CR, LF and NUL, so that no text from outside
+ * begins a line of its own. (A space, because dropping what follows a backslash would make it escape a quote.)
+ * Text that is no byte string is taken as text and encoded.
  */
 export function clean(value: string): string {
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
-    if ((c < 32 && c !== 9) || c === 127 || c > 255) return cleaned(value);
+    if (c === 13 || c === 10 || c === 0 || c > 255) return asBytes(value).replace(/[\r\n\0]/g, ' ');
   }
   return value;
 }
 
-function cleaned(value: string): string {
-  return asBytes(value).replace(/[\0-\x08\x0a-\x1f\x7f]+/g, '');
+/** `value` without control characters, as a byte string. */
+export function printable(value: string): string {
+  for (let i = 0; i < value.length; i++) {
+    const c = value.charCodeAt(i);
+    if (c < 32 || c === 127 || c > 255) return asBytes(value).replace(/[\0-\x1f\x7f]+/g, '');
+  }
+  return value;
 }
 
-/** As {@link clean}, for a URI: neither white space nor what could end <...> or the request line. */
+/** As {@link printable}, for a URI: without what could end <...> or the request line either. */
 export function cleanUri(value: string): string {
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
     if (c <= 32 || c === 60 || c === 62 || c === 34 || c === 127 || c > 255) {
-      return cleaned(value).replace(/[\t <>"]+/g, '');
+      return asBytes(value).replace(/[\0- <>"\x7f]+/g, '');
     }
   }
   return value;

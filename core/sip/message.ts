@@ -249,8 +249,7 @@ export abstract class SipMessage {
     if (this.via === NO_VIA) return 'Malformed Via';
     if (this.from === NO_ADDRESS) return 'Malformed From';
     if (this.to === NO_ADDRESS) return 'Malformed To';
-    // Lenient: whatever is one word. Call-IDs are only ever compared.
-    if (this.callId === '' || this.callId.indexOf(' ') >= 0) return 'Malformed Call-ID';
+    if (!isWord(this.callId)) return 'Malformed Call-ID';
     if (this.cseqCache === UNREAD) this.readCSeq();
     if (this.cseqCache < 0) return 'Malformed CSeq';
     if (this.kind === 'request') {
@@ -354,6 +353,11 @@ export abstract class SipMessage {
     this.cseqMethodCache = method;
     this.cseqCache = decimal(text, start, digits, MAX_CSEQ);
   }
+}
+
+/** Lenient: whatever is one word will do for a Call-ID, which is only ever compared. */
+function isWord(s: string): boolean {
+  return s !== '' && !s.includes(' ') && !s.includes('\t') && !s.includes('\r') && !s.includes('\0');
 }
 
 export class SipRequest extends SipMessage {

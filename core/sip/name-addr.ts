@@ -1,5 +1,5 @@
 /** name-addr and addr-spec: the values of From, To, Contact, Route and their like (RFC 3261, 20.10). */
-import { clean, cleanUri, find, findParam, isToken, quotedEnd, skipLws, trimEnd } from './lex.js';
+import { clean, cleanUri, find, findParam, isToken, printable, quotedEnd, skipLws, trimEnd } from './lex.js';
 
 export interface NameAddr {
   /** Byte string, unquoted, unescaped, '' if none. */
@@ -62,7 +62,7 @@ function tagAt(text: string, semicolon: number, end: number): string {
   return findParam(text, semicolon, end, 'tag') ?? '';
 }
 
-/** Without < and >, every parameter is the header's, not the URI's (RFC 3261, 20). */
+/** Without < and >, every parameter is the header's, and neither comma nor '?' may be there (RFC 3261, 20). */
 function addrSpecAt(text: string, start: number, end: number): NameAddr | undefined {
   let semicolon = start;
   while (semicolon < end && text.charCodeAt(semicolon) !== 59) semicolon++;
@@ -70,7 +70,7 @@ function addrSpecAt(text: string, start: number, end: number): NameAddr | undefi
   if (!hasScheme(text, start, uriEnd)) return undefined;
   for (let i = start; i < uriEnd; i++) {
     const c = text.charCodeAt(i);
-    if (c <= 32 || c === 34 || c === 44 || c === 62) return undefined;
+    if (c <= 32 || c === 34 || c === 44 || c === 62 || c === 63) return undefined;
   }
   return {
     display: '',
@@ -112,7 +112,7 @@ function unescapeQuoted(inside: string): string {
  */
 export function formatNameAddr(display: string, uri: string, params = ''): string {
   const address = `<${cleanUri(uri)}>${clean(params)}`;
-  const name = clean(display);
+  const name = printable(display);
   if (name === '') return address;
   for (let i = 0; i < name.length; i++) {
     const c = name.charCodeAt(i);

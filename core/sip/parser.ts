@@ -93,7 +93,7 @@ function request(text: string, start: number, lineEnd: number, index: HeaderInde
   return new SipRequest(text, index, method, text.slice(methodEnd + 1, uriEnd));
 }
 
-/** Without spaces it is already; more is for {@link parseUri} to say. RFC 4475, 3.1.2.8: no < and >. */
+/** Without spaces it is already; more is for {@link parseUri} to say. No < and > (RFC 4475, 3.1.2.7). */
 function isRequestUri(text: string, start: number, end: number): boolean {
   const first = text.charCodeAt(start);
   return end > start && first !== 60 && first !== 34;
