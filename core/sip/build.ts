@@ -1,5 +1,5 @@
 /** Messages to bytes: requests, and responses to a request (RFC 3261, 8.1.1 and 8.2.6). */
-import { clean, cleanUri, isToken, isTokenRange } from './lex.js';
+import { clean, cleanBytes, cleanUri, isToken, isTokenRange } from './lex.js';
 import type { SipRequest } from './message.js';
 import { stampVia } from './via.js';
 
@@ -65,20 +65,20 @@ export function buildResponse(
 ): string {
   let text = `SIP/2.0 ${status} ${clean(r.reason ?? reasonPhrase(status))}\r\n`;
   const index = request.index;
-  text += `Via: ${clean(stampVia(request.value(index.via), request.via, source))}\r\n`;
+  text += `Via: ${cleanBytes(stampVia(request.value(index.via), request.via, source))}\r\n`;
   if (index.vias > 1) {
     const vias = request.headers('via');
-    for (let i = 1; i < vias.length; i++) text += `Via: ${clean(vias[i] as string)}\r\n`;
+    for (let i = 1; i < vias.length; i++) text += `Via: ${cleanBytes(vias[i] as string)}\r\n`;
   }
   if (makesDialog(request.method, status)) {
-    for (const route of request.headers('record-route')) text += `Record-Route: ${clean(route)}\r\n`;
+    for (const route of request.headers('record-route')) text += `Record-Route: ${cleanBytes(route)}\r\n`;
   }
-  text += `From: ${clean(request.value(index.from))}\r\nTo: ${clean(request.value(index.to))}`;
+  text += `From: ${cleanBytes(request.value(index.from))}\r\nTo: ${cleanBytes(request.value(index.to))}`;
   if (r.toTag !== undefined && r.toTag !== '' && request.toTag === '') text += `;tag=${clean(r.toTag)}`;
-  text += `\r\nCall-ID: ${clean(request.value(index.callId))}\r\nCSeq: ${clean(request.value(index.cseq))}\r\n`;
+  text += `\r\nCall-ID: ${cleanBytes(request.value(index.callId))}\r\nCSeq: ${cleanBytes(request.value(index.cseq))}\r\n`;
   if (status === 100) {
     const timestamp = request.header('timestamp');
-    if (timestamp !== undefined) text += `Timestamp: ${clean(timestamp)}\r\n`;
+    if (timestamp !== undefined) text += `Timestamp: ${cleanBytes(timestamp)}\r\n`;
   }
   return text + ending(r.contact, r.headers, r.contentType, r.body);
 }

@@ -83,6 +83,7 @@ export function quotedEnd(text: string, i: number, end: number): number {
 
 /** Where the list element that starts at `i` ends: at a comma outside quotes and <>, else at `end`. */
 export function elementEnd(text: string, i: number, end: number): number {
+  if (find(text, ',', i, end) === end) return end;
   let at = i;
   while (at < end) {
     const c = text.charCodeAt(at);
@@ -188,6 +189,12 @@ export function clean(value: string): string {
     if (c === 13 || c === 10 || c === 0 || c > 255) return asBytes(value).replace(/[\r\n\0]/g, ' ');
   }
   return value;
+}
+
+/** As {@link clean}, for what was sliced from a message, so is a byte string: searched natively. */
+export function cleanBytes(bytes: string): string {
+  if (!bytes.includes('\r') && !bytes.includes('\n') && !bytes.includes('\0')) return bytes;
+  return clean(bytes);
 }
 
 /** `value` without control characters, as a byte string. */

@@ -68,6 +68,7 @@ function failure(index: HeaderIndex, request?: SipRequest): ParseFailure {
  * white space and NUL, which are what peers keep NAT bindings open with.
  */
 function skipBlank(text: string, limit: number): number {
+  if (limit > 0 && text.charCodeAt(0) > 32) return 0;
   let i = 0;
   while (i < limit && (text.charCodeAt(i) === 13 || text.charCodeAt(i) === 10)) i++;
   let blank = i;
