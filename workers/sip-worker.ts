@@ -193,7 +193,9 @@ class SipWorker {
 
   private transmit(path: Path, text: string): void {
     const socket = this.sockets[path.socket] as Socket;
-    if (!this.resolver.isAddress(path.host)) return this.unsendable(path, 'not an address');
+    // A Via may name a host to answer to, and a forged datagram can come from port 0.
+    const sendable = this.resolver.isAddress(path.host) && path.port > 0 && path.port <= 65_535;
+    if (!sendable) return this.unsendable(path, 'no address to send to');
     socket.send(Buffer.from(text, 'latin1'), path.port, path.host, (error) => {
       if (error !== null) this.unsendable(path, error.message);
     });
