@@ -21,6 +21,7 @@ import {
   type ServerTx,
   Session,
   type SessionUser,
+  sdpOf,
 } from './session.js';
 
 export interface CallSetup {
@@ -90,11 +91,12 @@ export class Call implements SessionUser, LegContext {
   }
 
   drop(number: number): void {
-    const leg = this.setups.find((setup) => setup.number === number);
-    if (leg !== undefined) return this.discard(leg, ELSEWHERE);
-    if (this.current?.number !== number) return;
-    this.current.release();
+    const setup = this.setups.find((leg) => leg.number === number);
+    if (setup !== undefined) return this.discard(setup, ELSEWHERE);
+    const joined = this.current;
+    if (joined?.number !== number) return;
     this.current = undefined;
+    joined.release();
   }
 
   progress(): void {
@@ -129,7 +131,7 @@ export class Call implements SessionUser, LegContext {
       leg.ringing = true;
       this.env.report({ kind: 'leg_ringing', call: this.id, leg: leg.number });
     }
-    if (!this.answered) this.caller.progress(response.status, response.body, this.tagFor(leg));
+    if (!this.answered) this.caller.progress(response.status, sdpOf(response), this.tagFor(leg));
   }
 
   legAnswered(leg: PeerLeg, sdp: string): void {
@@ -261,7 +263,10 @@ export class Call implements SessionUser, LegContext {
     const leg = this.current;
     if (leg === undefined || leg.session.busy || this.exchange !== undefined)
       return this.caller.refuseInvite(491);
-    this.exchange = carryInvite(this.caller, leg.session, (status) => this.carried(leg, status));
+    this.exchange = carryInvite(this.caller, leg.session, (status) => {
+      this.exchange = undefined;
+      this.carried(leg, status);
+    });
   }
 
   onInviteCancelled(): void {
@@ -351,7 +356,6 @@ export class Call implements SessionUser, LegContext {
 
   /** What a request of the caller's, carried to `leg`, came back with. */
   private carried(leg: PeerLeg | undefined, status: number): void {
-    this.exchange = undefined;
     if ((status === 408 || status === 481) && leg !== undefined && leg === this.current) {
       leg.release();
       this.legBye(leg, undefined);
@@ -367,8 +371,9 @@ export class Call implements SessionUser, LegContext {
     this.ended = true;
     for (const leg of this.setups) leg.release(headers);
     this.setups = [];
-    this.current?.release(headers);
+    const leg = this.current;
     this.current = undefined;
+    leg?.release(headers);
     this.env.timers.cancel(this.moveTimer);
     this.env.timers.cancel(this.moveAgain);
     this.finished(this);
