@@ -8,6 +8,7 @@ import type { Decision } from '../messages.js';
 import { buildResponse } from './build.js';
 import { flatten, utf8FromBytes } from './bytes.js';
 import { Call } from './call.js';
+import { MAX_ROUTES } from './dialog.js';
 import { ALLOW, type B2buaEnvironment, type B2buaOptions } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpKind } from './sdp.js';
@@ -144,6 +145,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (uri === undefined || uri.scheme === 'tel') return this.refuse(tx, uri === undefined ? 400 : 416);
     if (parseUri(request.contact?.uri ?? '') === undefined)
       return this.refuse(tx, 400, [['Reason', 'SIP;cause=400;text="no Contact"']]);
+    if (request.list('record-route').length > MAX_ROUTES) return this.refuse(tx, 513);
     const routed = this.env.route(request, tx.path);
     if ('status' in routed) return this.refuse(tx, routed.status, [['Reason', routed.reason]]);
 

@@ -6,6 +6,9 @@ import { flatten } from './bytes.js';
 import type { SipMessage, SipRequest, SipResponse } from './message.js';
 import { parseUri, uriParam } from './uri.js';
 
+/** Longest route set: each element is a header line of its own in every request. */
+export const MAX_ROUTES = 64;
+
 export class Dialog {
   /** Highest CSeq of the peer's requests; -1 before the first. */
   remoteCseq = -1;
@@ -46,7 +49,7 @@ export class Dialog {
   establish(response: SipResponse): void {
     this.remoteTag = flatten(response.toTag);
     this.refreshTarget(response);
-    this.routes = response.list('record-route').map(flatten).reverse();
+    this.routes = response.list('record-route').slice(-MAX_ROUTES).map(flatten).reverse();
   }
 
   /** The value of our From header in requests, of our To header in responses. */
