@@ -6,7 +6,7 @@ import t from 'tap';
 import { SipRequest, type SipResponse } from '../../core/sip/message.js';
 import { type Peer, sdp, World } from '../support/virtual-world.js';
 
-const WORLDS = 300;
+const WORLDS = 200;
 const STEPS = 250;
 const STATUSES = [
   100, 180, 183, 199, 200, 200, 200, 202, 302, 400, 404, 408, 415, 481, 486, 488, 491, 500, 503, 603,
