@@ -153,6 +153,8 @@ class SipWorker {
   }
 
   private onDatagram(socket: number, datagram: Buffer, host: string, port: number): void {
+    // Nobody can be answered at port 0, and a socket throws when asked to.
+    if (port === 0) return;
     const text = datagram.toString('latin1');
     if (this.task.workers > 1) {
       const callId = callIdOf(text);
