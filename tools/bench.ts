@@ -1,6 +1,9 @@
 /** `sip-acd bench`: the measurements that the documentation quotes. */
 import { Command, InvalidArgumentError } from 'commander';
 import { benchDelivery } from './bench/delivery.js';
+import { benchDispatcher, type DispatcherBenchOptions, dispatcherTable } from './bench/dispatcher.js';
+import { benchIpc, type IpcOptions, ipcTable } from './bench/ipc.js';
+import { benchParser, type ParserOptions, parserTable } from './bench/parser.js';
 
 /** Adds the command `bench` and its subcommands. */
 export function registerBench(program: Command): void {
@@ -14,6 +17,42 @@ export function registerBench(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(async (options: { waiting: number; deliveries: number; agents: number; json?: boolean }) => {
       print(await benchDelivery(options), options.json === true);
+    });
+  bench
+    .command('parser')
+    .description('reading SIP messages, next to the npm packages sip, drachtio-sip and jssip')
+    .option('--messages <count>', 'different messages of each kind', whole, 1000)
+    .option('--rounds <count>', 'rounds, of which the best counts', whole, 60)
+    .option('--neighbours <dir>', 'folder whose node_modules has the other packages')
+    .option('--json', 'print one JSON object')
+    .action((options: ParserOptions & { json?: boolean }) => {
+      const figures = benchParser(options);
+      if (options.json === true) print(figures, true);
+      else process.stdout.write(parserTable(figures));
+    });
+  bench
+    .command('ipc')
+    .description('messages between threads: the ring next to postMessage')
+    .option('--burst <messages>', 'messages sent in one go', whole, 1000)
+    .option('--rounds <count>', 'rounds, of which the best counts', whole, 60)
+    .option('--json', 'print one JSON object')
+    .action(async (options: IpcOptions & { json?: boolean }) => {
+      const figures = await benchIpc({ burst: options.burst, rounds: options.rounds });
+      if (options.json === true) print(figures, true);
+      else process.stdout.write(ipcTable(figures));
+    });
+  bench
+    .command('dispatcher')
+    .description('the dispatcher alone, with 100, 10,000 and 100,000 calls waiting')
+    .option('--agents <count>', 'agents, all of them busy', whole, 10_000)
+    .option('--flows <count>', 'flows', whole, 1000)
+    .option('--decisions <count>', 'decisions in a round', whole, 5000)
+    .option('--rounds <count>', 'rounds, of which the best counts', whole, 20)
+    .option('--json', 'print one JSON object')
+    .action((options: DispatcherBenchOptions & { json?: boolean }) => {
+      const figures = benchDispatcher(options);
+      if (options.json === true) print(figures, true);
+      else process.stdout.write(dispatcherTable(figures));
     });
   program.addCommand(bench);
 }
