@@ -84,14 +84,14 @@ export class B2bua implements TransactionUser<RequestOwner> {
   // The transaction user.
 
   request(tx: ServerTx, request: SipRequest): void {
+    const unsupported = request.list('require');
+    if (unsupported.length > 0) return this.refuse(tx, 420, [['Unsupported', unsupported.join(', ')]]);
     if (request.toTag !== '') {
       const session = this.sessions.get(registryKey(request.toTag));
       const dialog = session?.dialog;
       if (dialog?.callId !== request.callId || !dialog.isWith(request.fromTag)) return this.refuse(tx, 481);
       return session?.receive(tx, request);
     }
-    const unsupported = request.list('require');
-    if (unsupported.length > 0) return this.refuse(tx, 420, [['Unsupported', unsupported.join(', ')]]);
     switch (request.method) {
       case 'INVITE':
         return this.invite(tx, request);

@@ -112,7 +112,15 @@ export class Call implements SessionUser, LegContext {
       return;
     }
     if (!this.finish()) return;
-    this.caller.refuseInvite(decision.status, decision.reason === '' ? [] : [['Reason', decision.reason]]);
+    const { reason, status } = decision;
+    const headers: [string, string][] = [];
+    if (reason !== '') {
+      const text = bytesFromUtf8(reason).replace(/["\\]/g, '\\$&');
+      headers.push(['Reason', `SIP;cause=${status};text="${text}"`]);
+    }
+    // So that a carrier's calls do not all come back at once.
+    if (status === 503) headers.push(['Retry-After', String(1 + Math.floor(this.env.random() * 3))]);
+    this.caller.refuseInvite(status, headers);
     this.caller.forget();
   }
 

@@ -74,12 +74,12 @@ export function carryRequest(
   const offer = request.method === 'UPDATE' ? request.body : '';
   if (request.method === 'UPDATE') {
     if (offer === '') return from.respond(tx, 200);
+    if (from.inviting) return from.respond(tx, 491);
+    if (from.busy) return from.respond(tx, 500, [['Retry-After', '1']]);
     if (sameSession(from.remoteSdp, offer) && from.localSdp !== '') {
       return from.respond(tx, 200, [], from.localSdp, 'application/sdp');
     }
-    if (from.busy || to?.busy) {
-      return from.inviting ? from.respond(tx, 491) : from.respond(tx, 500, [['Retry-After', '1']]);
-    }
+    if (to?.busy) return from.respond(tx, 500, [['Retry-After', '1']]);
   }
   if (to === undefined || to.ended) return from.respond(tx, 500, [['Retry-After', '2']]);
   const owner: RequestOwner = {

@@ -214,3 +214,18 @@ t.test('a caller who must go back to the music is asked again after a 491', asyn
   caller.send('BYE', { dialog: ok });
   caller.response(200, 'BYE');
 });
+
+t.test('an extension that is required inside the dialog is refused by name', async (t) => {
+  const { caller, agent, ok } = talking();
+  caller.send('INVITE', { dialog: ok, sdp: sdp('10.0.0.1', 4010), headers: [['Require', '100rel']] });
+  t.equal(caller.response(420).header('unsupported'), '100rel');
+  t.equal(agent.summary(), '');
+});
+
+t.test('an UPDATE with SDP over an open offer of ours gets 491, changed or not', async (t) => {
+  const { caller, agent, invite, ok } = talking();
+  agent.send('INVITE', { dialog: invite, sdp: sdp('10.0.0.2', 5010) });
+  caller.request('INVITE');
+  caller.send('UPDATE', { dialog: ok, sdp: sdp('10.0.0.1', 4000) });
+  t.ok(caller.response(491, 'UPDATE'));
+});
