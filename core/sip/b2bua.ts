@@ -12,14 +12,9 @@ import { MAX_ROUTES } from './dialog.js';
 import { ALLOW, type B2buaEnvironment, type B2buaOptions } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpKind } from './sdp.js';
-import {
-  type ClientTx,
-  type Layer,
-  type Registry,
-  type RequestOwner,
-  registryKey,
-  type ServerTx,
-} from './session.js';
+import { registryKey } from './session.js';
+import { MIN_SE_S, SessionTimer } from './session-timer.js';
+import type { ClientTx, Layer, Registry, RequestOwner, ServerTx } from './session-user.js';
 import { shardOf } from './shard.js';
 import { TransactionLayer, type TransactionUser } from './transaction-layer.js';
 import type { Path, SipTimes } from './transport.js';
@@ -84,7 +79,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
   // The transaction user.
 
   request(tx: ServerTx, request: SipRequest): void {
-    const unsupported = request.list('require');
+    const unsupported = request.list('require').filter((option) => option.toLowerCase() !== 'timer');
     if (unsupported.length > 0) return this.refuse(tx, 420, [['Unsupported', unsupported.join(', ')]]);
     if (request.toTag !== '') {
       const session = this.sessions.get(registryKey(request.toTag));
@@ -139,6 +134,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (request.body !== '' && request.contentType !== 'application/sdp') {
       return this.refuse(tx, 415, [['Accept', 'application/sdp']]);
     }
+    if (SessionTimer.refuses(request)) return this.refuse(tx, 422, [['Min-SE', String(MIN_SE_S)]]);
     if (request.header('content-encoding') !== undefined)
       return this.refuse(tx, 415, [['Accept-Encoding', 'identity']]);
     const uri = parseUri(request.uri);

@@ -14,15 +14,8 @@ import { carryInvite, carryRequest, type Exchange } from './exchange.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { ELSEWHERE, type LegContext, PeerLeg } from './peer-leg.js';
 import { alignTo, allPortsZero, sameSession } from './sdp.js';
-import {
-  type Header,
-  type Layer,
-  type Registry,
-  type ServerTx,
-  Session,
-  type SessionUser,
-  sdpOf,
-} from './session.js';
+import { Session, sdpOf } from './session.js';
+import type { Header, Layer, Registry, ServerTx, SessionUser } from './session-user.js';
 
 export interface CallSetup {
   id: string;
@@ -297,7 +290,7 @@ export class Call implements SessionUser, LegContext {
     this.tryMove();
   }
 
-  onNoAck(): void {
+  onLost(): void {
     this.loseCaller();
   }
 

@@ -4,14 +4,8 @@
  */
 import type { SipRequest, SipResponse } from './message.js';
 import { sameSession } from './sdp.js';
-import {
-  type ClientTx,
-  type Header,
-  type RequestOwner,
-  type ServerTx,
-  type Session,
-  sdpOf,
-} from './session.js';
+import { type Session, sdpOf } from './session.js';
+import type { ClientTx, Header, RequestOwner, ServerTx } from './session-user.js';
 
 /** A re-INVITE on its way across. */
 export interface Exchange {
@@ -90,8 +84,7 @@ export function carryRequest(
       else if (offer !== '' && response.status < 300) {
         const answer = sdpOf(response);
         from.takeRemote(offer);
-        to.takeRemote(answer);
-        to.dialog.refreshTarget(response);
+        to.updated(response);
         from.respond(tx, response.status, [], from.ownAnswer(answer || from.localSdp), 'application/sdp');
       } else {
         const headers: Header = response.status === 405 ? [['Allow', response.header('allow') ?? '']] : [];

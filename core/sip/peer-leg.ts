@@ -11,14 +11,8 @@ import {
 } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { formatNameAddr, parseNameAddr } from './name-addr.js';
-import {
-  type Header,
-  type Layer,
-  type Registry,
-  type ServerTx,
-  Session,
-  type SessionUser,
-} from './session.js';
+import { Session } from './session.js';
+import type { Header, Layer, Registry, ServerTx, SessionUser } from './session-user.js';
 import { mintCallId } from './shard.js';
 import { parseUri } from './uri.js';
 
@@ -203,7 +197,7 @@ export class PeerLeg implements SessionUser {
     this.context.legAck(this);
   }
 
-  onNoAck(session: Session): void {
+  onLost(session: Session): void {
     session.bye();
     this.hungUp(undefined);
   }

@@ -3,8 +3,8 @@
  * to, and the end of a session whose peer has gone without a word.
  */
 import type { Timer, TimerWheel } from '../timers.js';
+import { findParam } from './lex.js';
 import type { SipMessage, SipRequest, SipResponse } from './message.js';
-import { headerParam } from './name-addr.js';
 import type { HeaderFields } from './transaction.js';
 
 /** What we ask for, and the shortest interval that we take (RFC 4028 4, 5). */
@@ -81,7 +81,9 @@ export class SessionTimer {
     const refresher = peerCan ? (asked.refresher ?? 'uac') : 'uas';
     this.start(asked.interval_s, refresher === 'uas');
     const header = ['Session-Expires', `${asked.interval_s};refresher=${refresher}`] as const;
-    return refresher === 'uac' ? [['Require', 'timer'], ['Supported', 'timer'], header] : [['Supported', 'timer'], header];
+    return refresher === 'uac'
+      ? [['Require', 'timer'], ['Supported', 'timer'], header]
+      : [['Supported', 'timer'], header];
   }
 
   stop(): void {
@@ -95,7 +97,9 @@ export class SessionTimer {
     this.weRefresh = weRefresh;
     // Half-way for a refresh (7.2); a little early for the end, so that both sides agree on it (10).
     const delay_s = weRefresh ? interval_s / 2 : interval_s - Math.min(32, interval_s / 3);
-    this.due = this.timers.set(delay_s * 1000, () => (weRefresh ? this.refreshDue(interval_s) : this.expired()));
+    this.due = this.timers.set(delay_s * 1000, () =>
+      weRefresh ? this.refreshDue(interval_s) : this.expired(),
+    );
   }
 
   /** Until an answer has set the timer anew, tries again; half an interval later the session has expired. */
@@ -114,6 +118,7 @@ function sessionExpires(message: SipMessage): SessionExpires | undefined {
   const interval_s = Number.parseInt(value, 10);
   if (!(interval_s > 0) || interval_s > 2 ** 20) return undefined;
   const semicolon = value.indexOf(';');
-  const refresher = semicolon < 0 ? undefined : headerParam(value.slice(semicolon), 'refresher')?.toLowerCase();
+  const refresher =
+    semicolon < 0 ? undefined : findParam(value, semicolon, value.length, 'refresher')?.toLowerCase();
   return { interval_s, refresher: refresher === 'uac' || refresher === 'uas' ? refresher : undefined };
 }

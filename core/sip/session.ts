@@ -7,72 +7,28 @@
  */
 import { assert } from '../assert.js';
 import type { Timer } from '../timers.js';
-import { buildRequest, buildResponse } from './build.js';
+import { buildResponse } from './build.js';
 import { flatten } from './bytes.js';
 import { Dialog } from './dialog.js';
-import { ALLOW, type B2buaEnvironment, type Target } from './environment.js';
+import { contactOf, dialogRequest } from './dialog-request.js';
+import { ALLOW, type B2buaEnvironment } from './environment.js';
 import type { SipMessage, SipRequest, SipResponse } from './message.js';
 import { alignTo, extendTo, rejectAll, sameSession, withOrigin } from './sdp.js';
-import type { ClientTransaction, ServerTransaction, TransactionLayer } from './transaction-layer.js';
+import { MIN_SE_S, SessionTimer } from './session-timer.js';
+import {
+  type ClientTx,
+  DISCARD,
+  type Header,
+  type InviteOutcome,
+  type Layer,
+  type OutgoingInvite,
+  type Registry,
+  type RequestOwner,
+  type ServerTx,
+  type SessionUser,
+} from './session-user.js';
 import type { Path } from './transport.js';
-
-export type Header = readonly (readonly [string, string])[];
-
-/** Who gets the answer to a request of ours: the owner of the client transaction. */
-export interface RequestOwner {
-  response(tx: ClientTransaction<RequestOwner>, response: SipResponse): void;
-  /** No final response: timed out or could not be sent. */
-  noResponse(tx: ClientTransaction<RequestOwner>): void;
-  /** The peer cancelled a request of his that we own (server side). */
-  cancelled(tx: ServerTransaction<RequestOwner>): void;
-}
-
-export type Layer = TransactionLayer<RequestOwner>;
-export type ClientTx = ClientTransaction<RequestOwner>;
-export type ServerTx = ServerTransaction<RequestOwner>;
-
-/** What became of an INVITE of ours. */
-export interface InviteOutcome {
-  /** 1xx, 100 too. */
-  provisional?(response: SipResponse): void;
-  /** 2xx. Where the INVITE went without an offer, `acknowledge` is to be called; else it has been. */
-  answered(sdp: string): void;
-  /** Final refusal; 408 stands for no response at all. */
-  refused(status: number): void;
-}
-
-/** What a session tells its user. */
-export interface SessionUser {
-  /** The peer's re-INVITE; `acceptInvite` or `refuseInvite` answers it. */
-  onInvite(session: Session, request: SipRequest): void;
-  /** The peer cancelled that re-INVITE; it has been answered. */
-  onInviteCancelled(session: Session): void;
-  /** The peer acknowledged our 2xx: the session is free for the next INVITE. */
-  onAck(session: Session): void;
-  /** Our 2xx was never acknowledged. */
-  onNoAck(session: Session): void;
-  /** Any other request inside the dialog that the session does not answer by itself. */
-  onRequest(session: Session, tx: ServerTx, request: SipRequest): void;
-  /** The peer hung up; it has been answered. */
-  onBye(session: Session, request: SipRequest): void;
-}
-
-/** Where sessions are found by their local tag. */
-export type Registry = Map<string, Session>;
-
-export interface OutgoingInvite {
-  callId: string;
-  localTag: string;
-  /** Request-URI. */
-  uri: string;
-  /** From and To values without tags. */
-  from: string;
-  to: string;
-  maxForwards: number;
-  routes: readonly string[];
-  headers: Header;
-  target: Target;
-}
+import { Unacknowledged } from './unacknowledged.js';
 
 export class Session implements RequestOwner {
   /** SDP as last sent to the peer and as last received, '' before the first. */
@@ -100,20 +56,12 @@ export class Session implements RequestOwner {
   private openInvite: ServerTx | undefined;
   /** The offer in it, '' when it had none. It is in force once we have accepted it. */
   private openOffer = '';
-  /** Our 2xx that has not been acknowledged, and when it is sent again. */
-  private unacknowledged:
-    | {
-        tx: ServerTx;
-        text: string;
-        cseq: number;
-        interval_ms: number;
-        since_ms: number;
-        then: ((sdp: string) => void) | undefined;
-      }
-    | undefined;
-  private resend: Timer | undefined;
+  private unacknowledged: Unacknowledged | undefined;
   /** A BYE that waits for the ACK. */
   private farewell: Header | undefined;
+  private readonly timer: SessionTimer;
+  /** The peer takes UPDATE. */
+  private peerUpdates = false;
 
   private constructor(
     private readonly env: B2buaEnvironment,
@@ -128,6 +76,11 @@ export class Session implements RequestOwner {
     this.originId = String(Math.floor(env.random() * 2 ** 31));
     this.key = registryKey(dialog.localTag);
     registry.set(this.key, this);
+    this.timer = new SessionTimer(
+      env.timers,
+      () => this.refreshSession(),
+      () => user.onLost(this),
+    );
   }
 
   /** The callee's side of a caller's INVITE; `acceptInvite` and the like answer it. */
@@ -144,6 +97,7 @@ export class Session implements RequestOwner {
     session.openInvite = tx;
     tx.owner = session;
     session.openOffer = flatten(tx.request.body);
+    session.peerUpdates = takesUpdate(tx.request);
     return session;
   }
 
@@ -199,9 +153,15 @@ export class Session implements RequestOwner {
     this.localPending = sdp !== '';
     if (this.established)
       this.inviteLimit = this.env.timers.set(64 * this.layer.times.t1_ms, () => this.cancel([]));
-    const body = sdp === '' ? '' : this.ownSdp(extendTo(this.localSdp, sdp));
-    const first = this.initial !== undefined && !this.established ? this.initial : undefined;
-    this.request('INVITE', body, body === '' ? '' : 'application/sdp', first?.headers ?? [], this, (tx) => {
+    if (sdp !== '') this.ownSdp(extendTo(this.localSdp, sdp));
+    this.sendInvite();
+  }
+
+  private sendInvite(): void {
+    const body = this.localPending ? this.localSdp : '';
+    const first = this.initial !== undefined && !this.established ? this.initial.headers : [];
+    const headers = [...first, ...this.timer.requestHeaders()];
+    this.request('INVITE', body, body === '' ? '' : 'application/sdp', headers, this, (tx) => {
       this.inviteTx = tx;
       if (this.cancelWaiting !== undefined) tx.cancel(this.cancelWaiting);
     });
@@ -259,24 +219,15 @@ export class Session implements RequestOwner {
       buildResponse(tx.request, tx.path, 200, {
         toTag: tag,
         contact: this.contact(),
-        headers: [
-          ['Allow', ALLOW],
-          ['Accept', 'application/sdp'],
-        ],
+        headers: [['Allow', ALLOW], ['Accept', 'application/sdp'], ...this.timer.agree(tx.request)],
         contentType: 'application/sdp',
         body: own,
       }),
     );
-    const interval_ms = this.layer.times.t1_ms;
-    this.unacknowledged = {
-      tx,
-      text,
-      cseq: tx.request.cseq,
-      interval_ms,
-      since_ms: this.env.timers.now_ms,
-      then,
-    };
-    this.resend = this.env.timers.set(interval_ms, () => this.resend2xx());
+    const { timers } = this.env;
+    this.unacknowledged = new Unacknowledged(timers, this.layer.times, tx, text, then, () =>
+      this.neverAcknowledged(),
+    );
     tx.respond(200, text);
   }
 
@@ -296,7 +247,10 @@ export class Session implements RequestOwner {
       buildResponse(tx.request, tx.path, status, {
         toTag: this.dialog.localTag,
         contact: this.contact(),
-        headers,
+        headers:
+          tx.request.method === 'UPDATE' && status < 300
+            ? [...headers, ...this.timer.agree(tx.request)]
+            : headers,
         ...(body === '' ? {} : { body, contentType }),
       }),
     );
@@ -306,13 +260,22 @@ export class Session implements RequestOwner {
   send(method: string, body: string, contentType: string, headers: Header, owner: RequestOwner): void {
     const own =
       contentType === 'application/sdp' && body !== '' ? this.ownSdp(extendTo(this.localSdp, body)) : body;
-    this.request(method, own, contentType, headers, owner, () => {});
+    const all = method === 'UPDATE' ? [...headers, ...this.timer.requestHeaders()] : headers;
+    this.request(method, own, contentType, all, owner, () => {});
+  }
+
+  /** The peer's 2xx to an UPDATE that `send` sent. */
+  updated(response: SipResponse): void {
+    this.dialog.refreshTarget(response);
+    this.takeRemote(sdpOf(response));
+    this.timer.accepted(response);
   }
 
   /** Hangs up. What is still to be acknowledged is acknowledged first, with every stream refused. */
   bye(headers: Header = []): void {
     if (this.ended) return;
     this.ended = true;
+    this.timer.stop();
     this.closeInvites();
     this.request('BYE', '', '', headers, this, () => {});
     this.settle();
@@ -327,8 +290,9 @@ export class Session implements RequestOwner {
   /** Forgets the session: requests inside its dialog are answered 481 from now on. */
   forget(): void {
     this.ended = true;
+    this.timer.stop();
     this.closeInvites();
-    this.env.timers.cancel(this.resend);
+    this.unacknowledged?.stop();
     this.unacknowledged = undefined;
     this.registry.delete(this.key);
     this.settle();
@@ -386,6 +350,7 @@ export class Session implements RequestOwner {
         ]);
       case 'UPDATE':
         if (!bodyIsSdp(request)) return this.respond(tx, 415, [['Accept', 'application/sdp']]);
+        if (SessionTimer.refuses(request)) return this.respond(tx, 422, [['Min-SE', String(MIN_SE_S)]]);
         this.dialog.refreshTarget(request);
         return this.user.onRequest(this, tx, request);
       case 'INFO':
@@ -400,7 +365,7 @@ export class Session implements RequestOwner {
   receiveAck(request: SipRequest): void {
     const pending = this.unacknowledged;
     if (pending === undefined || request.cseq !== pending.cseq) return;
-    this.env.timers.cancel(this.resend);
+    this.unacknowledged?.stop();
     this.unacknowledged = undefined;
     this.takeRemote(sdpOf(request));
     if (this.farewell !== undefined) return this.bye(this.farewell);
@@ -416,11 +381,14 @@ export class Session implements RequestOwner {
     const outcome = this.outcome;
     if (tx !== this.inviteTx || outcome === undefined) return this.responseAgain(response);
     if (response.status < 200) return outcome.provisional?.(response);
+    if (response.status === 422 && this.timer.tooBrief(response)) return this.sendInvite();
     this.inviteOver();
     if (response.status >= 300) return outcome.refused(response.status);
     if (this.established) this.dialog.refreshTarget(response);
     else this.dialog.establish(response);
     this.established = true;
+    this.peerUpdates = takesUpdate(response);
+    this.timer.accepted(response);
     this.ackDue = response.cseq;
     const sdp = sdpOf(response);
     this.takeRemote(sdp);
@@ -464,6 +432,7 @@ export class Session implements RequestOwner {
       return this.respond(tx, 500, [['Retry-After', '1']]);
     }
     if (!bodyIsSdp(request)) return this.respond(tx, 415, [['Accept', 'application/sdp']]);
+    if (SessionTimer.refuses(request)) return this.respond(tx, 422, [['Min-SE', String(MIN_SE_S)]]);
     this.openInvite = tx;
     this.dialog.refreshTarget(request);
     this.openOffer = flatten(request.body);
@@ -502,21 +471,33 @@ export class Session implements RequestOwner {
     });
   }
 
-  private resend2xx(): void {
-    const pending = this.unacknowledged;
-    if (pending === undefined) return;
-    const { t1_ms, t2_ms } = this.layer.times;
-    const left_ms = pending.since_ms + 64 * t1_ms - this.env.timers.now_ms;
-    if (left_ms <= 0) {
-      this.unacknowledged = undefined;
-      if (this.farewell !== undefined) this.bye(this.farewell);
-      else this.user.onNoAck(this);
-      pending.then?.('');
-      return;
+  private neverAcknowledged(): void {
+    const then = this.unacknowledged?.then;
+    this.unacknowledged = undefined;
+    if (this.farewell !== undefined) this.bye(this.farewell);
+    else this.user.onLost(this);
+    then?.('');
+  }
+
+  /** Shows the peer that we are there (RFC 4028 7.4); false while an INVITE is under way. */
+  private refreshSession(): boolean {
+    if (this.busy) return false;
+    const lost = (status: number): void => {
+      if (status === 408 || status === 481) this.user.onLost(this);
+    };
+    if (!this.peerUpdates) {
+      this.invite(this.localSdp, { answered: () => this.user.onAck(this), refused: lost });
+      return true;
     }
-    pending.tx.retransmit(pending.text);
-    pending.interval_ms = Math.min(2 * pending.interval_ms, t2_ms);
-    this.resend = this.env.timers.set(Math.min(pending.interval_ms, left_ms), () => this.resend2xx());
+    this.send('UPDATE', '', '', [], {
+      response: (_tx, response) => {
+        if (response.status >= 300) lost(response.status);
+        else if (response.status >= 200) this.updated(response);
+      },
+      noResponse: () => lost(408),
+      cancelled() {},
+    });
+    return true;
   }
 
   private sendAck(body: string): void {
@@ -564,27 +545,18 @@ export class Session implements RequestOwner {
     send: (text: string, path: Path, branch: string) => void,
     cseq = dialog === this.dialog ? dialog.localCseq : dialog.localCseq + (method === 'ACK' ? 0 : 1),
   ): void {
-    const { uri, routes } = dialog.routing();
+    const first = this.established ? undefined : this.initial;
+    const maxForwards = first?.maxForwards ?? 70;
     const build = (path: Path): void => {
       const branch = this.layer.newBranch();
-      const carriesOffer = method === 'INVITE' || method === 'UPDATE';
-      const text = buildRequest({
-        method,
-        uri,
-        via: `SIP/2.0/UDP ${this.env.sentBy(path.socket)};branch=${branch};rport`,
-        routes,
-        from: dialog.localHeader,
-        to: dialog.remoteHeader,
-        callId: dialog.callId,
-        cseq,
-        maxForwards: this.initial !== undefined && !this.established ? this.initial.maxForwards : 70,
-        ...(carriesOffer ? { contact: this.contact() } : {}),
-        headers: method === 'INVITE' ? [['Allow', ALLOW], ...headers] : headers,
-        ...(body === '' ? {} : { body, contentType }),
-      });
-      send(text, path, branch);
+      const sentBy = this.env.sentBy(path.socket);
+      send(
+        dialogRequest(dialog, { method, cseq, branch, sentBy, maxForwards, headers, contentType, body }),
+        path,
+        branch,
+      );
     };
-    if (this.initial !== undefined && !this.established) return build(this.path);
+    if (first !== undefined) return build(this.path);
     this.env.resolve(dialog.nextHop(), (targets) => {
       const target = targets[0];
       // A peer whose Contact cannot be resolved is reached where its last message came from.
@@ -593,7 +565,7 @@ export class Session implements RequestOwner {
   }
 
   private contact(): string {
-    return `<sip:${this.env.sentBy(this.path.socket)}>`;
+    return contactOf(this.env.sentBy(this.path.socket));
   }
 
   /** Puts our o= line on `sdp` and remembers it; the version grows with every change (RFC 3264 8). */
@@ -615,9 +587,6 @@ export function sdpOf(message: SipMessage): string {
   return bodyIsSdp(message) ? message.body : '';
 }
 
-/** For requests of which nobody waits for the answer. */
-export const DISCARD: RequestOwner = { response() {}, noResponse() {}, cancelled() {} };
-
 /** The host of `host:port`, an IPv6 address without its brackets. */
 export function hostOf(hostport: string): string {
   if (hostport.startsWith('[')) return hostport.slice(1, hostport.indexOf(']'));
@@ -629,4 +598,8 @@ export function hostOf(hostport: string): string {
 export function registryKey(localTag: string): string {
   const dot = localTag.indexOf('.');
   return dot < 0 ? localTag : localTag.slice(0, dot);
+}
+
+function takesUpdate(message: SipMessage): boolean {
+  return message.list('allow').includes('UPDATE');
 }

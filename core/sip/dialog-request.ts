@@ -1,0 +1,43 @@
+/** Requests inside a dialog, and the one that makes it (RFC 3261 12.2.1.1). */
+import { buildRequest } from './build.js';
+import type { Dialog } from './dialog.js';
+import { ALLOW } from './environment.js';
+import type { HeaderFields } from './transaction-layer.js';
+
+export interface DialogRequestParts {
+  method: string;
+  cseq: number;
+  branch: string;
+  /** `host:port` of the socket that it leaves by. */
+  sentBy: string;
+  maxForwards: number;
+  headers: HeaderFields;
+  contentType: string;
+  body: string;
+}
+
+/** The request's text. INVITE and UPDATE carry a Contact, which refreshes the peer's target. */
+export function dialogRequest(dialog: Dialog, parts: DialogRequestParts): string {
+  const { method, cseq, branch, sentBy, maxForwards, headers, contentType, body } = parts;
+  const { uri, routes } = dialog.routing();
+  const refreshesTarget = method === 'INVITE' || method === 'UPDATE';
+  return buildRequest({
+    method,
+    uri,
+    via: `SIP/2.0/UDP ${sentBy};branch=${branch};rport`,
+    routes,
+    from: dialog.localHeader,
+    to: dialog.remoteHeader,
+    callId: dialog.callId,
+    cseq,
+    maxForwards,
+    ...(refreshesTarget ? { contact: contactOf(sentBy) } : {}),
+    headers: method === 'INVITE' ? [['Allow', ALLOW], ...headers] : headers,
+    ...(body === '' ? {} : { body, contentType }),
+  });
+}
+
+/** Our Contact at a socket. */
+export function contactOf(sentBy: string): string {
+  return `<sip:${sentBy}>`;
+}

@@ -1,0 +1,71 @@
+/** What a session and those around it see of each other. */
+import type { Target } from './environment.js';
+import type { SipRequest, SipResponse } from './message.js';
+import type { Session } from './session.js';
+import type {
+  ClientTransaction,
+  HeaderFields,
+  ServerTransaction,
+  TransactionLayer,
+} from './transaction-layer.js';
+
+export type Header = HeaderFields;
+
+/** Who gets the answer to a request of ours: the owner of the client transaction. */
+export interface RequestOwner {
+  response(tx: ClientTransaction<RequestOwner>, response: SipResponse): void;
+  /** No final response: timed out or could not be sent. */
+  noResponse(tx: ClientTransaction<RequestOwner>): void;
+  /** The peer cancelled a request of his that we own (server side). */
+  cancelled(tx: ServerTransaction<RequestOwner>): void;
+}
+
+export type Layer = TransactionLayer<RequestOwner>;
+export type ClientTx = ClientTransaction<RequestOwner>;
+export type ServerTx = ServerTransaction<RequestOwner>;
+
+/** What became of an INVITE of ours. */
+export interface InviteOutcome {
+  /** 1xx, 100 too. */
+  provisional?(response: SipResponse): void;
+  /** 2xx. Where the INVITE went without an offer, `acknowledge` is to be called; else it has been. */
+  answered(sdp: string): void;
+  /** Final refusal; 408 stands for no response at all. */
+  refused(status: number): void;
+}
+
+/** What a session tells its user. */
+export interface SessionUser {
+  /** The peer's re-INVITE; `acceptInvite` or `refuseInvite` answers it. */
+  onInvite(session: Session, request: SipRequest): void;
+  /** The peer cancelled that re-INVITE; it has been answered. */
+  onInviteCancelled(session: Session): void;
+  /** The peer acknowledged our 2xx: the session is free for the next INVITE. */
+  onAck(session: Session): void;
+  /** The peer is there no more: our 2xx was never acknowledged, or the session has expired. */
+  onLost(session: Session): void;
+  /** Any other request inside the dialog that the session does not answer by itself. */
+  onRequest(session: Session, tx: ServerTx, request: SipRequest): void;
+  /** The peer hung up; it has been answered. */
+  onBye(session: Session, request: SipRequest): void;
+}
+
+/** Where sessions are found by their local tag. */
+export type Registry = Map<string, Session>;
+
+export interface OutgoingInvite {
+  callId: string;
+  localTag: string;
+  /** Request-URI. */
+  uri: string;
+  /** From and To values without tags. */
+  from: string;
+  to: string;
+  maxForwards: number;
+  routes: readonly string[];
+  headers: Header;
+  target: Target;
+}
+
+/** For requests of which nobody waits for the answer. */
+export const DISCARD: RequestOwner = { response() {}, noResponse() {}, cancelled() {} };
