@@ -2,6 +2,7 @@
  * The dispatcher's thread: reports of all workers in, decisions, records, events and rows out. The state
  * machine itself is core/acd.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { AgentEvent, Command, CommandResult } from '../core/acd/commands.js';
 import { Dispatcher, type DispatcherOptions } from '../core/acd/dispatcher.js';
@@ -37,6 +38,9 @@ export interface DispatcherReply {
 }
 
 const REPORTS_AT_ONCE = 256;
+/** How long the last rows may wait for room on their way to the store. */
+const STOP_MS = 10_000;
+const SPILL_RETRY_MS = 5;
 
 class DispatcherThread {
   private readonly timers = new TimerWheel(now_ms());
@@ -60,18 +64,27 @@ class DispatcherThread {
     this.turns.begin();
   }
 
-  request(message: DispatcherRequest): DispatcherReply {
-    this.turns.begin();
+  async request(message: DispatcherRequest): Promise<DispatcherReply> {
     if ('stop' in message) {
-      while (this.onBell()) {
-        // What the workers reported last is still decided and recorded.
-      }
-      this.flush();
-      this.turns.stop();
-      this.bell.close();
+      await this.stop();
       return { request: message.request, result: { ok: true } };
     }
+    this.turns.begin();
     return { request: message.request, result: this.dispatcher.command(message.command) };
+  }
+
+  /** What the workers reported last is still decided, and all that is to be written goes to the store. */
+  private async stop(): Promise<void> {
+    let more = true;
+    for (const until_ms = now_ms() + STOP_MS; now_ms() < until_ms && (more || this.records.spilled > 0); ) {
+      more = this.onBell();
+      this.flush();
+      if (this.records.spilled > 0) await sleep(SPILL_RETRY_MS);
+    }
+    if (this.records.spilled > 0)
+      log.error({ rows: this.records.spilled }, 'the store did not take the last rows');
+    this.turns.stop();
+    this.bell.close();
   }
 
   /** True when a worker has more to say. */
@@ -127,7 +140,9 @@ const thread = new DispatcherThread(data);
 assert(parentPort !== null, 'the dispatcher runs in a thread of its own');
 const port = parentPort;
 port.on('message', (message: DispatcherRequest) => {
-  port.postMessage(thread.request(message));
-  if ('stop' in message) port.close();
+  void thread.request(message).then((reply) => {
+    port.postMessage(reply);
+    if ('stop' in message) port.close();
+  });
 });
 log.debug('dispatcher ready');

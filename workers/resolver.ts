@@ -27,15 +27,11 @@ export class SipResolver {
   private readonly literal = new Map<string, boolean>();
   private readonly asking = new Map<string, ((targets: Target[]) => void)[]>();
 
-  constructor(
-    /** Next hop of everything, '' for none. */
-    private readonly outboundProxy: string,
-    private readonly now_ms: () => number,
-  ) {}
+  constructor(private readonly now_ms: () => number) {}
 
   /** Calls `found` with targets, best first: at once where they are known, else when the answer is there. */
   resolve(uri: string, found: (targets: Target[]) => void): void {
-    const parsed = parseUri(this.outboundProxy === '' ? uri : this.outboundProxy);
+    const parsed = parseUri(uri);
     if (parsed === undefined || parsed.host === '') return found([]);
     const { host, port } = parsed;
     if (this.isAddress(host)) return found([{ host, port: port || DEFAULT_PORT }]);

@@ -93,6 +93,9 @@ class SipWorker {
   private outbox: { path: Path; text: string }[] = [];
   private tokens = '';
   private tokensAt = 0;
+  /** Datagrams that could not be sent since that was last said. */
+  private unsent = 0;
+  private unsent_said_ms = 0;
   /** A report of this turn wants a decision. */
   private urgent = false;
   private calls = 0;
@@ -108,7 +111,7 @@ class SipWorker {
     this.decisions = new LinkReader(task.decisions, decisionCodec);
     this.peersOut = task.datagrams_out.map((link) => link && new DatagramLinkWriter(link));
     this.peersIn = task.datagrams_in.map((link) => link && new DatagramLinkReader(link));
-    this.resolver = new SipResolver(task.outbound_proxy, now_ms);
+    this.resolver = new SipResolver(now_ms);
     this.router = routerOf(task.routes);
     this.addresses = [...new Set(task.listen.map(({ address }) => address))];
     this.chooser = new AddressChooser(this.addresses);
@@ -204,7 +207,14 @@ class SipWorker {
   }
 
   private unsendable(path: Path, why: string): void {
-    this.log.warn({ err: why, host: path.host, port: path.port }, 'datagram could not be sent');
+    // Once a second: what a stranger's packets can cause must not fill the log.
+    this.unsent++;
+    if (now_ms() - this.unsent_said_ms >= 1000) {
+      const count = this.unsent;
+      this.log.warn({ err: why, host: path.host, port: path.port, count }, 'datagrams could not be sent');
+      this.unsent = 0;
+      this.unsent_said_ms = now_ms();
+    }
     this.turns.begin();
     this.b2bua.layer.transportFailed(path);
   }
@@ -228,9 +238,9 @@ class SipWorker {
       random: () => Math.random(),
       socketFor: (host) => this.task.listen.length + Math.max(0, this.chooser.choose(host)),
       sentBy: (socket) => this.sentBy[socket] as string,
-      resolve: (uri, found) => {
+      resolve: (uri, found, first) => {
         let atOnce = true;
-        this.resolver.resolve(uri, (targets) => {
+        this.resolver.resolve(first ? this.firstHop(uri) : uri, (targets) => {
           // An answer from DNS is a turn of its own; one at once is part of the turn that asked.
           if (!atOnce) this.turns.begin();
           found(targets);
@@ -246,6 +256,11 @@ class SipWorker {
       newCallId: () => `${this.task.run}-${this.task.index.toString(36)}-${(this.calls++).toString(36)}`,
       log: (level, message, fields) => this.log[level](fields ?? {}, message),
     };
+  }
+
+  /** The outbound proxy takes what starts a dialog; inside it the route set says where to (RFC 3261 12.2.1.1). */
+  private firstHop(uri: string): string {
+    return this.task.outbound_proxy === '' ? uri : this.task.outbound_proxy;
   }
 
   /** Tokens are cut from blocks: a call into the generator costs more than a token. */

@@ -309,9 +309,23 @@ class Supervisor {
     return this.stopping;
   }
 
-  /** Workers first, so that their last reports become decisions and rows; the store last of all. */
   private async stopInOrder(drain: boolean): Promise<void> {
     this.log.info({ drain }, 'stopping');
+    try {
+      await this.stopThreads(drain);
+      this.log.info('stopped');
+      this.finish.resolve();
+    } catch (error) {
+      const why = `the stop did not end well: ${(error as Error).message}`;
+      this.log.error(why);
+      this.finish.reject(new EngineError(why));
+    } finally {
+      await this.lock?.release();
+    }
+  }
+
+  /** Workers first, so that their last reports become decisions and rows; the store last of all. */
+  private async stopThreads(drain: boolean): Promise<void> {
     for (const { control } of this.workers) control.postMessage({ kind: 'drain' } satisfies WorkerOrder);
     if (drain) await this.drained(this.config.drain_timeout * 1000);
     for (const { control } of this.workers) control.postMessage({ kind: 'stop' } satisfies WorkerOrder);
@@ -323,9 +337,6 @@ class Supervisor {
     this.eventBell?.close();
     await this.mi?.close();
     await this.store?.stop();
-    await this.lock?.release();
-    this.log.info('stopped');
-    this.finish.resolve();
   }
 
   private async drained(limit_ms: number): Promise<void> {

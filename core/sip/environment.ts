@@ -19,8 +19,11 @@ export interface B2buaEnvironment extends SipEnvironment {
   socketFor(host: string): number;
   /** How Via and Contact name a local socket: `host:port`, never a wildcard address. */
   sentBy(socket: number): string;
-  /** Where requests to `uri` go (RFC 3263), best first; none when it cannot be told. Answers at once for addresses. */
-  resolve(uri: string, found: (targets: readonly Target[]) => void): void;
+  /**
+   * Where requests to `uri` go (RFC 3263), best first; none when it cannot be told. Answers at once for addresses.
+   * `first` says that the request starts a dialog: an outbound proxy takes those.
+   */
+  resolve(uri: string, found: (targets: readonly Target[]) => void, first: boolean): void;
   /** Which flow an initial INVITE enters. */
   route(request: SipRequest, path: Path): Routed;
   /** False while the engine takes no new calls: the way to the dispatcher is filling up, or it is stopping. */

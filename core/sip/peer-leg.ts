@@ -83,12 +83,16 @@ export class PeerLeg implements SessionUser {
     this.noAnswer = env.timers.set(limit_ms, () => this.giveUp());
     if (this.role === 'agent')
       this.noResponse = env.timers.set(options.agent_no_response_timeout_ms, () => this.giveUp());
-    env.resolve(this.uri, (targets) => {
-      if (this.state !== 'inviting') return;
-      this.targets = targets;
-      if (targets.length === 0) this.fail(503);
-      else this.attempt();
-    });
+    env.resolve(
+      this.uri,
+      (targets) => {
+        if (this.state !== 'inviting') return;
+        this.targets = targets;
+        if (targets.length === 0) this.fail(503);
+        else this.attempt();
+      },
+      true,
+    );
   }
 
   /** Whether this leg offers early although the engine's default is late. */

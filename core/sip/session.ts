@@ -557,11 +557,15 @@ export class Session implements RequestOwner {
       );
     };
     if (first !== undefined) return build(this.path);
-    this.env.resolve(dialog.nextHop(), (targets) => {
-      const target = targets[0];
-      // A peer whose Contact cannot be resolved is reached where its last message came from.
-      build(target === undefined ? this.path : { ...this.path, host: target.host, port: target.port });
-    });
+    this.env.resolve(
+      dialog.nextHop(),
+      (targets) => {
+        const target = targets[0];
+        // A peer whose Contact cannot be resolved is reached where its last message came from.
+        build(target === undefined ? this.path : { ...this.path, host: target.host, port: target.port });
+      },
+      false,
+    );
   }
 
   private contact(): string {
