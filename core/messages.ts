@@ -116,6 +116,6 @@ export interface EndCall {
   kind: 'end';
   call: string;
   status: number;
-  /** Text of a Reason or Warning header that says why; empty for none. */
+  /** Why, for people: the text of the Reason header (RFC 3326); empty for none. */
   reason: string;
 }

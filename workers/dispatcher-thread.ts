@@ -98,8 +98,10 @@ class DispatcherThread {
     out.clear();
     let spilled = false;
     for (const link of this.decisions) spilled = link.flush() || spilled;
-    spilled = this.records.flush() || spilled;
-    return this.events.flush() || spilled;
+    // Nobody waits for rows and events: their readers look by themselves often enough, and a wake-up costs more
+    // than a message.
+    spilled = this.records.flush({ wake: false }) || spilled;
+    return this.events.flush({ wake: false }) || spilled;
   }
 
   /** Copies every row that changed in this turn to the shared tables. */

@@ -4,6 +4,7 @@
  */
 import { lookup, Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { flatten } from '../core/sip/bytes.js';
 import type { Target } from '../core/sip/environment.js';
 import { parseUri } from '../core/sip/uri.js';
 
@@ -23,6 +24,7 @@ interface Answer {
 export class SipResolver {
   private readonly dns = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: 2 });
   private readonly cache = new Map<string, Answer>();
+  private readonly literal = new Map<string, boolean>();
   private readonly asking = new Map<string, ((targets: Target[]) => void)[]>();
 
   constructor(
@@ -36,7 +38,7 @@ export class SipResolver {
     const parsed = parseUri(this.outboundProxy === '' ? uri : this.outboundProxy);
     if (parsed === undefined || parsed.host === '') return found([]);
     const { host, port } = parsed;
-    if (isIP(host) !== 0) return found([{ host, port: port || DEFAULT_PORT }]);
+    if (this.isAddress(host)) return found([{ host, port: port || DEFAULT_PORT }]);
     const key = `${host} ${port}`;
     const cached = this.cache.get(key);
     if (cached !== undefined && cached.until_ms > this.now_ms()) return found(cached.targets);
@@ -53,6 +55,17 @@ export class SipResolver {
       this.asking.delete(key);
       for (const caller of callers) caller(answer.targets);
     });
+  }
+
+  /** Whether it is an IP address. Node's own test is a regular expression of a microsecond, and peers are few. */
+  isAddress(host: string): boolean {
+    let known = this.literal.get(host);
+    if (known === undefined) {
+      known = isIP(host) !== 0;
+      if (this.literal.size >= MAX_CACHED) this.literal.clear();
+      this.literal.set(flatten(host), known);
+    }
+    return known;
   }
 
   /** Never rejects: a name that cannot be resolved has no targets for a while. */

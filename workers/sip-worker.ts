@@ -7,6 +7,7 @@ import type { Socket } from 'node:dgram';
 import type { MessagePort } from 'node:worker_threads';
 import type { Decision, Report } from '../core/messages.js';
 import { B2bua } from '../core/sip/b2bua.js';
+import { flatten } from '../core/sip/bytes.js';
 import type { B2buaEnvironment, B2buaOptions } from '../core/sip/environment.js';
 import { callIdOf, shardOf } from '../core/sip/shard.js';
 import type { Path } from '../core/sip/transport.js';
@@ -54,6 +55,8 @@ export type WorkerOrder = { kind: 'drain' } | { kind: 'stop' };
 export type WorkerNotice = { kind: 'ready' } | { kind: 'calls'; count: number };
 
 const DRAIN_AT_ONCE = 512;
+/** 80 bits: no two of a network's dialogs share a tag. */
+const TOKEN_CHARACTERS = 20;
 /** After the last BYE, time for its answers and for what they cause. */
 const FAREWELL_MS = 200;
 
@@ -88,8 +91,10 @@ class SipWorker {
   private sockets: Socket[] = [];
   private readonly sentBy: string[] = [];
   private outbox: { path: Path; text: string }[] = [];
-  private randomness = Buffer.alloc(0);
-  private randomnessAt = 0;
+  private tokens = '';
+  private tokensAt = 0;
+  /** A report of this turn wants a decision. */
+  private urgent = false;
   private calls = 0;
   private draining = false;
 
@@ -148,6 +153,8 @@ class SipWorker {
   }
 
   private onDatagram(socket: number, datagram: Buffer, host: string, port: number): void {
+    // Nobody can be answered at port 0, and a socket throws when asked to.
+    if (port === 0) return;
     const text = datagram.toString('latin1');
     if (this.task.workers > 1) {
       const callId = callIdOf(text);
@@ -177,7 +184,8 @@ class SipWorker {
 
   /** The end of a turn: reports first, then datagrams. */
   private flush(): boolean {
-    const spilled = this.reports.flush();
+    const spilled = this.reports.flush({ wake: this.urgent });
+    this.urgent = false;
     for (const peer of this.peersOut) peer?.flush();
     const outbox = this.outbox;
     this.outbox = [];
@@ -187,12 +195,18 @@ class SipWorker {
 
   private transmit(path: Path, text: string): void {
     const socket = this.sockets[path.socket] as Socket;
+    // A Via may name a host to answer to, and a forged datagram can come from port 0.
+    const sendable = this.resolver.isAddress(path.host) && path.port > 0 && path.port <= 65_535;
+    if (!sendable) return this.unsendable(path, 'no address to send to');
     socket.send(Buffer.from(text, 'latin1'), path.port, path.host, (error) => {
-      if (error === null) return;
-      this.log.warn({ err: error.message, host: path.host, port: path.port }, 'datagram could not be sent');
-      this.turns.begin();
-      this.b2bua.layer.transportFailed(path);
+      if (error !== null) this.unsendable(path, error.message);
     });
+  }
+
+  private unsendable(path: Path, why: string): void {
+    this.log.warn({ err: why, host: path.host, port: path.port }, 'datagram could not be sent');
+    this.turns.begin();
+    this.b2bua.layer.transportFailed(path);
   }
 
   private order(order: WorkerOrder): void {
@@ -211,7 +225,7 @@ class SipWorker {
         this.outbox.push({ path, text });
       },
       token: () => this.token(),
-      random: () => this.random32() / 2 ** 32,
+      random: () => Math.random(),
       socketFor: (host) => this.task.listen.length + Math.max(0, this.chooser.choose(host)),
       sentBy: (socket) => this.sentBy[socket] as string,
       resolve: (uri, found) => {
@@ -225,28 +239,22 @@ class SipWorker {
       },
       route: (request, path) => this.router(request, path.host),
       accepting: () => !this.draining && this.reports.hasRoomForNew,
-      report: (report) => this.reports.send(report),
+      report: (report) => {
+        this.reports.send(report);
+        if (report.kind !== 'leg_ringing') this.urgent = true;
+      },
       newCallId: () => `${this.task.run}-${this.task.index.toString(36)}-${(this.calls++).toString(36)}`,
       log: (level, message, fields) => this.log[level](fields ?? {}, message),
     };
   }
 
+  /** Tokens are cut from blocks: a call into the generator costs more than a token. */
   private token(): string {
-    return (
-      this.random32().toString(36).padStart(7, '0') +
-      this.random32().toString(36).padStart(7, '0') +
-      this.random32().toString(36).padStart(7, '0')
-    );
-  }
-
-  /** Random bytes are drawn in blocks: a call into the generator costs more than a token. */
-  private random32(): number {
-    if (this.randomnessAt + 4 > this.randomness.length) {
-      this.randomness = randomBytes(4096);
-      this.randomnessAt = 0;
+    if (this.tokensAt + TOKEN_CHARACTERS > this.tokens.length) {
+      this.tokens = randomBytes(4096).toString('hex');
+      this.tokensAt = 0;
     }
-    const value = this.randomness.readUInt32LE(this.randomnessAt);
-    this.randomnessAt += 4;
-    return value;
+    this.tokensAt += TOKEN_CHARACTERS;
+    return flatten(this.tokens.slice(this.tokensAt - TOKEN_CHARACTERS, this.tokensAt));
   }
 }

@@ -55,6 +55,8 @@ export type StoreReply =
 
 /** Records taken from the ring before others of this thread have their turn. */
 const DRAIN_RECORDS = 1024;
+/** Rows are batched anyway: the dispatcher wakes nobody for them. */
+const RECORDS_MAX_SLEEP_MS = 100;
 
 assert(parentPort, 'the store is started as a worker thread');
 const port = parentPort;
@@ -95,10 +97,14 @@ async function run(): Promise<void> {
   const takeAll = (): void => {
     while (reader.drain(take, DRAIN_RECORDS) > 0);
   };
-  const listener = new DoorbellListener(data.records.doorbell, () => {
-    reader.drain(take, DRAIN_RECORDS);
-    return reader.pending;
-  });
+  const listener = new DoorbellListener(
+    data.records.doorbell,
+    () => {
+      reader.drain(take, DRAIN_RECORDS);
+      return reader.pending;
+    },
+    { max_sleep_ms: RECORDS_MAX_SLEEP_MS },
+  );
 
   const load = async (request: number): Promise<void> => {
     try {

@@ -32,6 +32,8 @@ const LINK_BYTES = 4 * 1024 * 1024;
 const EVENT_LINK_BYTES = 1024 * 1024;
 const DATAGRAM_LINK_BYTES = 1024 * 1024;
 const DRAIN_POLL_MS = 50;
+/** Events are for people and dashboards. */
+const EVENTS_MAX_SLEEP_MS = 20;
 
 export interface Engine {
   /** Where MI answers. */
@@ -298,6 +300,7 @@ class Supervisor {
     this.eventBell = new DoorbellListener(
       this.doorbells.control,
       () => reader.drain((event) => this.mi?.raise(event), 256) >= 256,
+      { max_sleep_ms: EVENTS_MAX_SLEEP_MS },
     );
   }
 

@@ -12,6 +12,8 @@ export class ThreadPeer {
     { resolve(message: Message): void; reject(error: Error): void }
   >();
   private requests = 0;
+  /** Why nothing can be asked any more. */
+  private failure: Error | undefined;
 
   constructor(private readonly worker: Worker) {
     this.ended = new Promise((resolve, reject) => {
@@ -32,11 +34,13 @@ export class ThreadPeer {
 
   /** Resolves with the first message of that kind. */
   once(kind: string): Promise<Message> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => this.awaited.set(kind, { resolve, reject }));
   }
 
   /** Asks and resolves with the answer; rejects when it is a failure or the thread ends. */
   ask(message: Message): Promise<Message> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
     const request = ++this.requests;
     return new Promise((resolve, reject) => {
       this.asked.set(request, { resolve, reject });
@@ -73,6 +77,7 @@ export class ThreadPeer {
   }
 
   private fail(error: Error): void {
+    this.failure ??= error;
     for (const { reject } of [...this.asked.values(), ...this.awaited.values()]) reject(error);
     this.asked.clear();
     this.awaited.clear();

@@ -56,6 +56,7 @@ function addFlow(acd: AcdState, config: FlowConfig): void {
 }
 
 function changeFlow(acd: AcdState, flow: Flow, config: FlowConfig): void {
+  if (!flow.removed && sameFlow(flow.config, config)) return;
   const skill = acd.useSkill(config.skill);
   acd.leaveSkill(flow.skill);
   flow.skill = skill;
@@ -91,6 +92,13 @@ function addAgent(acd: AcdState, desk: AgentDesk, config: AgentConfig): void {
 function changeAgent(acd: AcdState, desk: AgentDesk, agent: Agent, config: AgentConfig): void {
   const before = agent.config;
   const returned = agent.removed;
+  if (returned || !sameAgent(before, config)) reviseAgent(acd, desk, agent, config);
+  agent.config = config;
+  if (returned || config.logged_in !== before.logged_in) desk.setLogin(agent, config.logged_in);
+}
+
+/** What he is listed for and counted in may depend on all that has changed. */
+function reviseAgent(acd: AcdState, desk: AgentDesk, agent: Agent, config: AgentConfig): void {
   desk.unlist(agent);
   acd.statistics.agentCounts(agent, -1);
   const left = agent.skills;
@@ -101,5 +109,21 @@ function changeAgent(acd: AcdState, desk: AgentDesk, agent: Agent, config: Agent
   acd.statistics.agentCounts(agent, 1);
   desk.list(agent);
   acd.out.agents.add(agent.row);
-  if (returned || config.logged_in !== before.logged_in) desk.setLogin(agent, config.logged_in);
+}
+
+/** Reloads mostly find what they know: that costs a comparison, and holds up no call. */
+function sameFlow(a: FlowConfig, b: FlowConfig): boolean {
+  return (Object.keys(a) as (keyof FlowConfig)[]).every((key) => a[key] === b[key]);
+}
+
+/** Whether nothing has changed but what only a login looks at. */
+function sameAgent(a: AgentConfig, b: AgentConfig): boolean {
+  return (
+    a.location === b.location &&
+    a.msrp_location === b.msrp_location &&
+    a.msrp_max_sessions === b.msrp_max_sessions &&
+    a.wrapup_s === b.wrapup_s &&
+    a.skills.length === b.skills.length &&
+    a.skills.every((skill, index) => skill === b.skills[index])
+  );
 }

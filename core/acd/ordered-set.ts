@@ -13,8 +13,10 @@ interface Node<T> {
   right: Node<T> | null;
 }
 
-export class OrderedSet<T> {
+export class OrderedSet<T extends object | number> {
   private root: Node<T> | null = null;
+  /** The item at the front, kept at hand: it is what is asked for and taken out most. */
+  private front: T | undefined = undefined;
   private seed = 0x2545f491;
 
   /**
@@ -31,11 +33,17 @@ export class OrderedSet<T> {
   insert(item: T): void {
     const node: Node<T> = { item, priority: this.nextPriority(), size: 1, left: null, right: null };
     this.root = this.insertInto(this.root, node);
+    if (this.front === undefined || this.compare(item, this.front) < 0) this.front = item;
   }
 
   /** Takes an item out, which must be in the set. */
   delete(item: T): void {
-    this.root = this.deleteFrom(this.root, item);
+    if (item !== this.front) {
+      this.root = this.deleteFrom(this.root, item);
+      return;
+    }
+    this.root = deleteFirst(this.root as Node<T>);
+    this.front = leftmost(this.root);
   }
 
   has(item: T): boolean {
@@ -50,10 +58,7 @@ export class OrderedSet<T> {
 
   /** The item at the front; undefined when the set is empty. */
   first(): T | undefined {
-    let node = this.root;
-    if (node === null) return undefined;
-    while (node.left !== null) node = node.left;
-    return node.item;
+    return this.front;
   }
 
   /** The item that `index` others stand before; undefined when there are not that many. */
@@ -161,6 +166,25 @@ function sizeOf<T>(node: Node<T> | null): number {
 
 function resize<T>(node: Node<T>): void {
   node.size = sizeOf(node.left) + sizeOf(node.right) + 1;
+}
+
+function leftmost<T>(root: Node<T> | null): T | undefined {
+  let node = root;
+  while (node !== null && node.left !== null) node = node.left;
+  return node?.item;
+}
+
+/** The tree without its first item, found without comparing any. */
+function deleteFirst<T>(root: Node<T>): Node<T> | null {
+  if (root.left === null) return root.right;
+  let node = root;
+  node.size--;
+  while (node.left !== null && node.left.left !== null) {
+    node = node.left;
+    node.size--;
+  }
+  node.left = (node.left as Node<T>).right;
+  return root;
 }
 
 /** Joins two trees of which all of `left` stands before all of `right`. */

@@ -8,6 +8,7 @@ import type { Decision } from '../messages.js';
 import { buildResponse } from './build.js';
 import { flatten, utf8FromBytes } from './bytes.js';
 import { Call } from './call.js';
+import { MAX_ROUTES } from './dialog.js';
 import { ALLOW, type B2buaEnvironment, type B2buaOptions } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpKind } from './sdp.js';
@@ -83,13 +84,14 @@ export class B2bua implements TransactionUser<RequestOwner> {
   // The transaction user.
 
   request(tx: ServerTx, request: SipRequest): void {
-    if (request.toTag !== '') {
-      const session = this.sessions.get(registryKey(request.toTag));
-      if (session === undefined || session.dialog.callId !== request.callId) return this.refuse(tx, 481);
-      return session.receive(tx, request);
-    }
     const unsupported = request.list('require');
     if (unsupported.length > 0) return this.refuse(tx, 420, [['Unsupported', unsupported.join(', ')]]);
+    if (request.toTag !== '') {
+      const session = this.sessions.get(registryKey(request.toTag));
+      const dialog = session?.dialog;
+      if (dialog?.callId !== request.callId || !dialog.isWith(request.fromTag)) return this.refuse(tx, 481);
+      return session?.receive(tx, request);
+    }
     switch (request.method) {
       case 'INVITE':
         return this.invite(tx, request);
@@ -141,8 +143,9 @@ export class B2bua implements TransactionUser<RequestOwner> {
       return this.refuse(tx, 415, [['Accept-Encoding', 'identity']]);
     const uri = parseUri(request.uri);
     if (uri === undefined || uri.scheme === 'tel') return this.refuse(tx, uri === undefined ? 400 : 416);
-    if (request.contact === undefined)
+    if (parseUri(request.contact?.uri ?? '') === undefined)
       return this.refuse(tx, 400, [['Reason', 'SIP;cause=400;text="no Contact"']]);
+    if (request.list('record-route').length > MAX_ROUTES) return this.refuse(tx, 513);
     const routed = this.env.route(request, tx.path);
     if ('status' in routed) return this.refuse(tx, routed.status, [['Reason', routed.reason]]);
 

@@ -1,6 +1,6 @@
 /** Messages to bytes: requests, and responses to a request (RFC 3261, 8.1.1 and 8.2.6). */
-import { clean, cleanUri, isToken } from './lex.js';
-import { LINE_FIELDS, type SipRequest } from './message.js';
+import { clean, cleanBytes, cleanUri, isToken, isTokenRange } from './lex.js';
+import type { SipRequest } from './message.js';
 import { stampVia } from './via.js';
 
 /** Headers beyond those that every message has, in order. */
@@ -65,28 +65,22 @@ export function buildResponse(
 ): string {
   let text = `SIP/2.0 ${status} ${clean(r.reason ?? reasonPhrase(status))}\r\n`;
   const index = request.index;
-  for (let at = index.via; at >= 0; at = request.nextLine('via', 'v', at + LINE_FIELDS)) {
-    const value = request.valueAt(at);
-    text += `Via: ${clean(at === index.via ? stampVia(value, request.via, source) : value)}\r\n`;
+  text += `Via: ${cleanBytes(stampVia(request.value(index.via), request.via, source))}\r\n`;
+  if (index.vias > 1) {
+    const vias = request.headers('via');
+    for (let i = 1; i < vias.length; i++) text += `Via: ${cleanBytes(vias[i] as string)}\r\n`;
   }
   if (makesDialog(request.method, status)) {
-    let at = request.nextLine('record-route', undefined, 0);
-    for (; at >= 0; at = request.nextLine('record-route', undefined, at + LINE_FIELDS)) {
-      text += `Record-Route: ${clean(request.valueAt(at))}\r\n`;
-    }
+    for (const route of request.headers('record-route')) text += `Record-Route: ${cleanBytes(route)}\r\n`;
   }
-  text += `From: ${copied(request, index.from)}\r\nTo: ${copied(request, index.to)}`;
+  text += `From: ${cleanBytes(request.value(index.from))}\r\nTo: ${cleanBytes(request.value(index.to))}`;
   if (r.toTag !== undefined && r.toTag !== '' && request.toTag === '') text += `;tag=${clean(r.toTag)}`;
-  text += `\r\nCall-ID: ${copied(request, index.callId)}\r\nCSeq: ${copied(request, index.cseq)}\r\n`;
+  text += `\r\nCall-ID: ${cleanBytes(request.value(index.callId))}\r\nCSeq: ${cleanBytes(request.value(index.cseq))}\r\n`;
   if (status === 100) {
     const timestamp = request.header('timestamp');
-    if (timestamp !== undefined) text += `Timestamp: ${clean(timestamp)}\r\n`;
+    if (timestamp !== undefined) text += `Timestamp: ${cleanBytes(timestamp)}\r\n`;
   }
   return text + ending(r.contact, r.headers, r.contentType, r.body);
-}
-
-function copied(request: SipRequest, at: number): string {
-  return at < 0 ? '' : clean(request.valueAt(at));
 }
 
 function makesDialog(method: string, status: number): boolean {
@@ -115,11 +109,8 @@ function ending(
 
 /** Only what may stand in a header's name. */
 function cleanName(name: string): string {
-  let kept = name;
-  for (let i = name.length - 1; i >= 0; i--) {
-    if (!isToken(name.charCodeAt(i))) kept = kept.slice(0, i) + kept.slice(i + 1);
-  }
-  return kept;
+  if (isTokenRange(name, 0, name.length)) return name;
+  return [...name].filter((c) => isToken(c.charCodeAt(0))).join('');
 }
 
 /**

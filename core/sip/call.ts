@@ -21,6 +21,7 @@ import {
   type ServerTx,
   Session,
   type SessionUser,
+  sdpOf,
 } from './session.js';
 
 export interface CallSetup {
@@ -53,6 +54,8 @@ export class Call implements SessionUser, LegContext {
   private moveTimer: Timer | undefined;
   /** After a 491: no new try before this fires. */
   private moveAgain: Timer | undefined;
+  /** The caller took the SDP of a leg that is gone; he is not yet back on the one that he is joined to. */
+  private astray = false;
   /** A request of one side under way to the other. */
   private exchange: Exchange | undefined;
   /** Reason of the last BYE, carried across when the call ends because of it. */
@@ -90,11 +93,12 @@ export class Call implements SessionUser, LegContext {
   }
 
   drop(number: number): void {
-    const leg = this.setups.find((setup) => setup.number === number);
-    if (leg !== undefined) return this.discard(leg, ELSEWHERE);
-    if (this.current?.number !== number) return;
-    this.current.release();
+    const setup = this.setups.find((leg) => leg.number === number);
+    if (setup !== undefined) return this.discard(setup, ELSEWHERE);
+    const joined = this.current;
+    if (joined?.number !== number) return;
     this.current = undefined;
+    joined.release();
   }
 
   progress(): void {
@@ -108,7 +112,15 @@ export class Call implements SessionUser, LegContext {
       return;
     }
     if (!this.finish()) return;
-    this.caller.refuseInvite(decision.status, decision.reason === '' ? [] : [['Reason', decision.reason]]);
+    const { reason, status } = decision;
+    const headers: [string, string][] = [];
+    if (reason !== '') {
+      const text = bytesFromUtf8(reason).replace(/["\\]/g, '\\$&');
+      headers.push(['Reason', `SIP;cause=${status};text="${text}"`]);
+    }
+    // So that a carrier's calls do not all come back at once.
+    if (status === 503) headers.push(['Retry-After', String(1 + Math.floor(this.env.random() * 3))]);
+    this.caller.refuseInvite(status, headers);
     this.caller.forget();
   }
 
@@ -129,7 +141,7 @@ export class Call implements SessionUser, LegContext {
       leg.ringing = true;
       this.env.report({ kind: 'leg_ringing', call: this.id, leg: leg.number });
     }
-    if (!this.answered) this.caller.progress(response.status, response.body, this.tagFor(leg));
+    if (!this.answered) this.caller.progress(response.status, sdpOf(response), this.tagFor(leg));
   }
 
   legAnswered(leg: PeerLeg, sdp: string): void {
@@ -162,10 +174,14 @@ export class Call implements SessionUser, LegContext {
 
   private join(leg: PeerLeg): void {
     const before = this.current;
-    this.setups = this.setups.filter((setup) => setup !== leg);
-    for (const other of this.setups) other.release(ELSEWHERE);
-    this.setups = [];
+    // A message that plays while the agent rings does not take his place; the agent ends every message.
+    const outdone = this.setups.filter(
+      (setup) => setup !== leg && (leg.role === 'agent' || setup.role === leg.role),
+    );
+    for (const other of outdone) other.release(ELSEWHERE);
+    this.setups = this.setups.filter((setup) => setup !== leg && !outdone.includes(setup));
     this.current = leg;
+    this.astray = false;
     leg.state = 'joined';
     before?.release();
     this.env.report({ kind: 'leg_connected', call: this.id, leg: leg.number, answered_ms: leg.answered_ms });
@@ -183,7 +199,7 @@ export class Call implements SessionUser, LegContext {
     if (this.caller.busy || this.exchange !== undefined) return;
     const ready = this.setups.filter((setup) => setup.state === 'answered');
     const leg = ready.find((setup) => setup.role === 'agent') ?? ready[0];
-    if (leg === undefined) return;
+    if (leg === undefined) return this.astray ? this.rejoin() : undefined;
     this.moving = leg;
     this.moveTimer = this.env.timers.set(MOVE_TIMEOUT_MS, () => this.loseCaller());
     this.caller.invite(leg.session.remoteSdp, {
@@ -195,10 +211,11 @@ export class Call implements SessionUser, LegContext {
   private moved(leg: PeerLeg, sdp: string): void {
     this.moveOver();
     if (this.ended) return;
-    if (leg.state !== 'answered') return this.rejoin();
-    if (sdp === '' || allPortsZero(sdp)) {
-      this.moveFailed(leg, 488);
-      return this.rejoin();
+    const refused = sdp === '' || allPortsZero(sdp);
+    if (leg.state !== 'answered' || refused) {
+      this.astray = true;
+      if (leg.state === 'answered') this.moveFailed(leg, 488);
+      return this.tryMove();
     }
     if (leg.session.acknowledgeDue) leg.session.acknowledge(sdp);
     else this.tell(leg, sdp);
@@ -209,13 +226,14 @@ export class Call implements SessionUser, LegContext {
     this.moveOver();
     if (this.ended) return;
     if (status === 408 || status === 481) return this.loseCaller();
-    if (status === 491) {
-      // The Call-ID is the caller's: our side waits the shorter time (RFC 3261 14.1).
-      this.moveAgain = this.env.timers.set(this.env.random() * 2_000, () => this.tryMove());
-      return;
-    }
+    if (status === 491) return this.tryAgain();
     if (leg.state === 'answered') this.moveFailed(leg, status);
     this.tryMove();
+  }
+
+  private tryAgain(): void {
+    // The Call-ID is the caller's: our side waits the shorter time (RFC 3261 14.1).
+    this.moveAgain = this.env.timers.set(this.env.random() * 2_000, () => this.tryMove());
   }
 
   private moveFailed(leg: PeerLeg, status: number): void {
@@ -228,18 +246,22 @@ export class Call implements SessionUser, LegContext {
     this.moving = undefined;
   }
 
-  /** The caller took SDP of a leg that is gone: back to the one that he was joined to. */
+  /** Brings a caller who is astray back to the leg that he is joined to. */
   private rejoin(): void {
     const leg = this.current;
-    if (leg === undefined) return this.tryMove();
+    if (leg === undefined) return;
     this.caller.invite(leg.session.remoteSdp, {
       answered: (sdp) => {
+        this.astray = false;
         if (sdp !== '') this.tell(leg, sdp);
         this.tryMove();
       },
       refused: (status) => {
-        if (status === 408 || status === 481) this.loseCaller();
-        else this.tryMove();
+        if (this.ended) return;
+        if (status === 408 || status === 481) return this.loseCaller();
+        if (status === 491) return this.tryAgain();
+        this.astray = false;
+        this.tryMove();
       },
     });
   }
@@ -249,7 +271,10 @@ export class Call implements SessionUser, LegContext {
     const { session } = leg;
     if (session.busy || session.ended || sameSession(session.localSdp, alignTo(session.localSdp, sdp)))
       return;
-    session.invite(sdp, { answered: () => this.tryMove(), refused: () => this.tryMove() });
+    session.invite(sdp, {
+      answered: () => this.tryMove(),
+      refused: (status) => this.carried(leg, status),
+    });
   }
 
   // The caller's side.
@@ -258,7 +283,10 @@ export class Call implements SessionUser, LegContext {
     const leg = this.current;
     if (leg === undefined || leg.session.busy || this.exchange !== undefined)
       return this.caller.refuseInvite(491);
-    this.exchange = carryInvite(this.caller, leg.session, (status) => this.carried(leg, status));
+    this.exchange = carryInvite(this.caller, leg.session, (status) => {
+      this.exchange = undefined;
+      this.carried(leg, status);
+    });
   }
 
   onInviteCancelled(): void {
@@ -348,7 +376,6 @@ export class Call implements SessionUser, LegContext {
 
   /** What a request of the caller's, carried to `leg`, came back with. */
   private carried(leg: PeerLeg | undefined, status: number): void {
-    this.exchange = undefined;
     if ((status === 408 || status === 481) && leg !== undefined && leg === this.current) {
       leg.release();
       this.legBye(leg, undefined);
@@ -364,8 +391,9 @@ export class Call implements SessionUser, LegContext {
     this.ended = true;
     for (const leg of this.setups) leg.release(headers);
     this.setups = [];
-    this.current?.release(headers);
+    const leg = this.current;
     this.current = undefined;
+    leg?.release(headers);
     this.env.timers.cancel(this.moveTimer);
     this.env.timers.cancel(this.moveAgain);
     this.finished(this);

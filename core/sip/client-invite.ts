@@ -2,9 +2,8 @@
  * INVITE client transaction: RFC 3261 figure 5 with the Accepted state of RFC 6026 figure 1.
  */
 import { assert, unreachable } from '../assert.js';
-import { buildRequest } from './build.js';
-import type { SipRequest, SipResponse } from './message.js';
-import { parseMessage } from './parser.js';
+import { buildRequest, type RequestParts } from './build.js';
+import type { SipResponse } from './message.js';
 import { ClientTransaction, type HeaderFields, type TransactionContext } from './transaction.js';
 import type { Path } from './transport.js';
 
@@ -186,38 +185,33 @@ export class ClientInvite<Owner> extends ClientTransaction<Owner> {
 
 /** The ACK for a failure response, which goes the INVITE's own way: RFC 3261 section 17.1.1.3. */
 function acknowledge(inviteText: string, response: SipResponse): string {
-  const invite = ownRequest(inviteText);
-  return buildRequest({
-    method: 'ACK',
-    uri: invite.uri,
-    via: invite.header('via') ?? '',
-    routes: invite.headers('route'),
-    from: invite.header('from') ?? '',
-    to: response.header('to') ?? '',
-    callId: invite.callId,
-    cseq: invite.cseq,
-  });
+  const to = response.header('to') ?? '';
+  return buildRequest({ ...ownRequest(inviteText), method: 'ACK', to });
 }
 
 /** The CANCEL of an INVITE: RFC 3261 section 9.1. */
 export function cancelOf(inviteText: string, headers: HeaderFields): string {
-  const invite = ownRequest(inviteText);
-  return buildRequest({
-    method: 'CANCEL',
-    uri: invite.uri,
-    via: invite.header('via') ?? '',
-    routes: invite.headers('route'),
-    from: invite.header('from') ?? '',
-    to: invite.header('to') ?? '',
-    callId: invite.callId,
-    cseq: invite.cseq,
-    headers,
-  });
+  return buildRequest({ ...ownRequest(inviteText), method: 'CANCEL', headers });
 }
 
-/** What we sent ourselves is read again only for the few INVITEs that fail or are cancelled. */
-function ownRequest(text: string): SipRequest {
-  const request = parseMessage(text);
-  assert(request.kind === 'request', 'a request that we have built can be read');
-  return request;
+/**
+ * What we sent ourselves is read again only for the few INVITEs that fail or are cancelled. It holds what peers
+ * gave us, a route set of any length for one, so it need not be what the parser would take; but each header
+ * stands on a line of its own.
+ */
+function ownRequest(text: string): RequestParts {
+  const [start = '', ...lines] = text.slice(0, text.indexOf('\r\n\r\n')).split('\r\n');
+  const values = (name: string): string[] =>
+    lines.filter((line) => line.startsWith(name)).map((line) => line.slice(name.length));
+  const value = (name: string): string => values(name)[0] ?? '';
+  return {
+    method: 'INVITE',
+    uri: start.slice(start.indexOf(' ') + 1, start.lastIndexOf(' ')),
+    via: value('Via: '),
+    routes: values('Route: '),
+    from: value('From: '),
+    to: value('To: '),
+    callId: value('Call-ID: '),
+    cseq: Number.parseInt(value('CSeq: '), 10),
+  };
 }

@@ -6,6 +6,9 @@ import { flatten } from './bytes.js';
 import type { SipMessage, SipRequest, SipResponse } from './message.js';
 import { parseUri, uriParam } from './uri.js';
 
+/** Longest route set: each element is a header line of its own in every request. */
+export const MAX_ROUTES = 64;
+
 export class Dialog {
   /** Highest CSeq of the peer's requests; -1 before the first. */
   remoteCseq = -1;
@@ -45,8 +48,8 @@ export class Dialog {
   /** Fixes the caller's side when the first 2xx has come (12.1.2). */
   establish(response: SipResponse): void {
     this.remoteTag = flatten(response.toTag);
-    this.target = flatten(response.contact?.uri ?? this.target);
-    this.routes = response.list('record-route').map(flatten).reverse();
+    this.refreshTarget(response);
+    this.routes = response.list('record-route').slice(-MAX_ROUTES).map(flatten).reverse();
   }
 
   /** The value of our From header in requests, of our To header in responses. */
@@ -65,10 +68,15 @@ export class Dialog {
     return true;
   }
 
-  /** Target refresh by an INVITE or UPDATE and its 2xx. */
+  /** Target refresh by an INVITE or UPDATE and its 2xx; a Contact that is no URI is no target. */
   refreshTarget(message: SipMessage): void {
     const uri = message.contact?.uri;
-    if (uri !== undefined && uri !== this.target) this.target = flatten(uri);
+    if (uri !== undefined && uri !== this.target && parseUri(uri) !== undefined) this.target = flatten(uri);
+  }
+
+  /** Whether a request of the peer's with that From tag is inside this dialog and no other of the same INVITE. */
+  isWith(remoteTag: string): boolean {
+    return this.remoteTag === '' || this.remoteTag === remoteTag;
   }
 
   /** Request-URI and Route values of a request inside the dialog, strict routers too (12.2.1.1). */

@@ -4,7 +4,14 @@
  */
 import type { SipRequest, SipResponse } from './message.js';
 import { sameSession } from './sdp.js';
-import type { ClientTx, Header, RequestOwner, ServerTx, Session } from './session.js';
+import {
+  type ClientTx,
+  type Header,
+  type RequestOwner,
+  type ServerTx,
+  type Session,
+  sdpOf,
+} from './session.js';
 
 /** A re-INVITE on its way across. */
 export interface Exchange {
@@ -26,16 +33,19 @@ export function carryInvite(from: Session, to: Session, done: (status: number) =
   to.invite(offer, {
     answered(sdp) {
       if (from.invited) {
+        // A 2xx without SDP where there should be some changes nothing.
+        const theirs = sdp || from.localSdp;
         if (to.acknowledgeDue) {
-          from.acceptInvite(sdp, undefined, (answer) => {
-            if (to.acknowledgeDue) to.acknowledge(answer);
+          // Without an ACK, or with an empty one, what was in force stays so.
+          from.acceptInvite(theirs, undefined, (answer) => {
+            if (to.acknowledgeDue) to.acknowledge(answer || before);
           });
-        } else from.acceptInvite(sdp);
+        } else from.acceptInvite(theirs);
         return done(200);
       }
       // Taken back while the answer was on its way: the far end returns to what was in force.
       if (to.acknowledgeDue) to.acknowledge(before);
-      else if (!unchanged && before !== '' && !to.ended && !to.busy) {
+      else if (!unchanged && before !== '' && !from.ended && !to.ended && !to.busy) {
         to.invite(before, { answered: () => done(200), refused: () => done(200) });
         return;
       }
@@ -64,12 +74,12 @@ export function carryRequest(
   const offer = request.method === 'UPDATE' ? request.body : '';
   if (request.method === 'UPDATE') {
     if (offer === '') return from.respond(tx, 200);
+    if (from.inviting) return from.respond(tx, 491);
+    if (from.busy) return from.respond(tx, 500, [['Retry-After', '1']]);
     if (sameSession(from.remoteSdp, offer) && from.localSdp !== '') {
       return from.respond(tx, 200, [], from.localSdp, 'application/sdp');
     }
-    if (from.busy || to?.busy) {
-      return from.inviting ? from.respond(tx, 491) : from.respond(tx, 500, [['Retry-After', '1']]);
-    }
+    if (to?.busy) return from.respond(tx, 500, [['Retry-After', '1']]);
   }
   if (to === undefined || to.ended) return from.respond(tx, 500, [['Retry-After', '2']]);
   const owner: RequestOwner = {
@@ -78,9 +88,11 @@ export function carryRequest(
       const fatal = response.status === 408 || response.status === 481;
       if (fatal) from.respond(tx, 500, [['Retry-After', '2']]);
       else if (offer !== '' && response.status < 300) {
+        const answer = sdpOf(response);
         from.takeRemote(offer);
-        to.takeRemote(response.body);
-        from.respond(tx, response.status, [], from.ownAnswer(response.body), 'application/sdp');
+        to.takeRemote(answer);
+        to.dialog.refreshTarget(response);
+        from.respond(tx, response.status, [], from.ownAnswer(answer || from.localSdp), 'application/sdp');
       } else {
         const headers: Header = response.status === 405 ? [['Allow', response.header('allow') ?? '']] : [];
         from.respond(tx, response.status, headers, response.body, response.contentType);

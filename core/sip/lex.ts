@@ -27,6 +27,25 @@ export function isLws(c: number): boolean {
   return c === 32 || c === 9 || c === 13 || c === 10;
 }
 
+/** Whether a line that begins with the byte continues the one before. */
+export function isFold(c: number): boolean {
+  return c === 32 || c === 9;
+}
+
+/** `at` is behind a header's name: where its colon is, with white space before it allowed; -1 if there is none. */
+export function colonAt(text: string, at: number): number {
+  let i = at;
+  let c = text.charCodeAt(i);
+  while (c === 32 || c === 9) c = text.charCodeAt(++i);
+  return c === 58 ? i : -1;
+}
+
+/** Where `byte` is in `text[i..end)`, else `end`. Found natively, so for ranges longer than a few bytes. */
+export function find(text: string, byte: string, i: number, end: number): number {
+  const at = text.indexOf(byte, i);
+  return at < 0 || at > end ? end : at;
+}
+
 /** The first position from `i` that is no white space, at most `end`. */
 export function skipLws(text: string, i: number, end: number): number {
   let at = i;
@@ -64,6 +83,7 @@ export function quotedEnd(text: string, i: number, end: number): number {
 
 /** Where the list element that starts at `i` ends: at a comma outside quotes and <>, else at `end`. */
 export function elementEnd(text: string, i: number, end: number): number {
+  if (find(text, ',', i, end) === end) return end;
   let at = i;
   while (at < end) {
     const c = text.charCodeAt(at);
@@ -159,27 +179,39 @@ export function unfold(value: string): string {
 }
 
 /**
- * What may stand in a header line: `value` without control characters, so that no text from outside
- * begins a line of its own. Text that is no byte string is taken as text and encoded.
+ * What may stand in a header line: `value` with a space for each CR, LF and NUL, so that no text from outside
+ * begins a line of its own. (A space, because dropping what follows a backslash would make it escape a quote.)
+ * Text that is no byte string is taken as text and encoded.
  */
 export function clean(value: string): string {
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
-    if ((c < 32 && c !== 9) || c === 127 || c > 255) return cleaned(value);
+    if (c === 13 || c === 10 || c === 0 || c > 255) return asBytes(value).replace(/[\r\n\0]/g, ' ');
   }
   return value;
 }
 
-function cleaned(value: string): string {
-  return asBytes(value).replace(/[\0-\x08\x0a-\x1f\x7f]+/g, '');
+/** As {@link clean}, for what was sliced from a message, so is a byte string: searched natively. */
+export function cleanBytes(bytes: string): string {
+  if (!bytes.includes('\r') && !bytes.includes('\n') && !bytes.includes('\0')) return bytes;
+  return clean(bytes);
 }
 
-/** As {@link clean}, for a URI: neither white space nor what could end <...> or the request line. */
+/** `value` without control characters, as a byte string. */
+export function printable(value: string): string {
+  for (let i = 0; i < value.length; i++) {
+    const c = value.charCodeAt(i);
+    if (c < 32 || c === 127 || c > 255) return asBytes(value).replace(/[\0-\x1f\x7f]+/g, '');
+  }
+  return value;
+}
+
+/** As {@link printable}, for a URI: without what could end <...> or the request line either. */
 export function cleanUri(value: string): string {
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
     if (c <= 32 || c === 60 || c === 62 || c === 34 || c === 127 || c > 255) {
-      return cleaned(value).replace(/[\t <>"]+/g, '');
+      return asBytes(value).replace(/[\0- <>"\x7f]+/g, '');
     }
   }
   return value;

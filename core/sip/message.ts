@@ -2,31 +2,78 @@
  * A SIP message: a byte string and the positions of its headers. What a header says is read when it is
  * asked for, and remembered.
  */
-import { decimal, elementEnd, isLws, isTokenRange, sameName, splitList, unfold } from './lex.js';
+import {
+  colonAt,
+  decimal,
+  elementEnd,
+  isFold,
+  isLws,
+  sameName,
+  skipLws,
+  splitList,
+  trimEnd,
+  unfold,
+} from './lex.js';
+import { methodOf } from './method.js';
 import { type NameAddr, nameAddrAt, parseNameAddr } from './name-addr.js';
 import { parseVia, type Via, viaAt } from './via.js';
 
-/** Numbers that describe a header line in {@link HeaderIndex.lines}: name's start and length, value's range. */
-export const LINE_FIELDS = 4;
-/** Set in the field of the name's length when the value runs over several lines. */
-export const FOLDED = 0x10000;
+/**
+ * Where a header's value stands, in one small integer: start (16 bits), length (14 bits), and whether it is folded.
+ * 0 is no value.
+ */
+export type Span = number;
 
-/** Where the parser found what. A header's number is the index of its first line in `lines`, -1 if absent. */
+const LENGTH_BITS = 14;
+const LENGTH_MASK = (1 << LENGTH_BITS) - 1;
+const START_MASK = 0xffff;
+const FOLDED = 1 << 30;
+
+/** @internal `start` and `end` are bounded by the parser's limits. */
+export function makeSpan(start: number, end: number, folded: boolean): Span {
+  return (start << LENGTH_BITS) | (end - start) | (folded ? FOLDED : 0);
+}
+
+/** @internal */
+export function startOf(span: Span): number {
+  return (span >>> LENGTH_BITS) & START_MASK;
+}
+
+/** @internal */
+export function endOf(span: Span): number {
+  return startOf(span) + (span & LENGTH_MASK);
+}
+
+/** Where the parser found the headers that everybody reads: the first of each. Others are looked for when asked. */
 export class HeaderIndex {
-  readonly lines: number[] = [];
-  via = -1;
-  from = -1;
-  to = -1;
-  callId = -1;
-  cseq = -1;
-  contact = -1;
-  maxForwards = -1;
-  contentType = -1;
-  contentLength = -1;
+  via: Span = 0;
+  from: Span = 0;
+  to: Span = 0;
+  callId: Span = 0;
+  cseq: Span = 0;
+  contact: Span = 0;
+  maxForwards: Span = 0;
+  contentType: Span = 0;
+  contentLength: Span = 0;
+  /** Via lines. */
+  vias = 0;
   /** Name of a header that is there twice and must not be; '' if none. */
   repeated = '';
+  /** Range of the header lines. */
+  start = 0;
+  end = 0;
   bodyStart = 0;
   bodyEnd = 0;
+  /** Of what was first found wrong with the message; 0 when nothing was. */
+  status = 0;
+  reason = '';
+
+  /** Notes what is wrong, unless something was before. */
+  fail(status: number, reason: string): void {
+    if (this.status !== 0) return;
+    this.status = status;
+    this.reason = reason;
+  }
 }
 
 /** The registered compact forms (IANA, SIP header fields). */
@@ -64,35 +111,9 @@ const NO_VIA: Via = Object.freeze({
   maddr: '',
 });
 const NO_CONTACT = Symbol('no contact');
+const UNREAD = -2;
 const MAX_CSEQ = 0xffffffff;
 const MAX_MAX_FORWARDS = 255;
-
-/** The method that `text[start..end)` names; the usual ones without a copy. */
-export function methodAt(text: string, start: number, end: number): string {
-  switch (end - start) {
-    case 3:
-      if (text.startsWith('ACK', start)) return 'ACK';
-      if (text.startsWith('BYE', start)) return 'BYE';
-      break;
-    case 4:
-      if (text.startsWith('INFO', start)) return 'INFO';
-      break;
-    case 5:
-      if (text.startsWith('REFER', start)) return 'REFER';
-      break;
-    case 6:
-      if (text.startsWith('INVITE', start)) return 'INVITE';
-      if (text.startsWith('CANCEL', start)) return 'CANCEL';
-      if (text.startsWith('UPDATE', start)) return 'UPDATE';
-      if (text.startsWith('NOTIFY', start)) return 'NOTIFY';
-      break;
-    case 7:
-      if (text.startsWith('OPTIONS', start)) return 'OPTIONS';
-      if (text.startsWith('MESSAGE', start)) return 'MESSAGE';
-      break;
-  }
-  return text.slice(start, end);
-}
 
 export abstract class SipMessage {
   abstract readonly kind: 'request' | 'response';
@@ -102,7 +123,7 @@ export abstract class SipMessage {
   private toCache: NameAddr | undefined = undefined;
   private contactCache: NameAddr | typeof NO_CONTACT | undefined = undefined;
   private callIdCache: string | undefined = undefined;
-  private cseqCache = -2;
+  private cseqCache = UNREAD;
   private cseqMethodCache = '';
 
   constructor(
@@ -115,13 +136,13 @@ export abstract class SipMessage {
   abstract get method(): string;
 
   get callId(): string {
-    this.callIdCache ??= this.index.callId < 0 ? '' : this.valueAt(this.index.callId);
+    this.callIdCache ??= this.value(this.index.callId);
     return this.callIdCache;
   }
 
   /** CSeq's number; 0 when CSeq is malformed, which {@link defect} tells. */
   get cseq(): number {
-    if (this.cseqCache === -2) this.readCSeq();
+    if (this.cseqCache === UNREAD) this.readCSeq();
     return Math.max(0, this.cseqCache);
   }
 
@@ -157,22 +178,16 @@ export abstract class SipMessage {
     return this.contactCache === NO_CONTACT ? undefined : this.contactCache;
   }
 
+  /** undefined when there is none. */
   get maxForwards(): number | undefined {
-    if (this.index.maxForwards < 0) return undefined;
-    const { lines, maxForwards } = this.index;
-    const hops = decimal(
-      this.text,
-      lines[maxForwards + 2] as number,
-      lines[maxForwards + 3] as number,
-      MAX_MAX_FORWARDS,
-    );
+    const span = this.index.maxForwards;
+    const hops = span === 0 ? -1 : decimal(this.text, startOf(span), endOf(span), MAX_MAX_FORWARDS);
     return hops < 0 ? undefined : hops;
   }
 
   /** In lower case, without parameters, '' if none. */
   get contentType(): string {
-    if (this.index.contentType < 0) return '';
-    const value = this.valueAt(this.index.contentType);
+    const value = this.value(this.index.contentType);
     let end = value.indexOf(';');
     if (end < 0) end = value.length;
     let type = '';
@@ -196,20 +211,18 @@ export abstract class SipMessage {
    * @param name the full form in lower case; the compact form on the wire matches it
    */
   header(name: string): string | undefined {
-    const at = this.nextLine(name, COMPACT.get(name), 0);
-    return at < 0 ? undefined : this.valueAt(at);
+    const line = this.findLine(name, COMPACT.get(name), this.index.start);
+    return line < 0 ? undefined : this.lineValue(line);
   }
 
   /** The value of every header line of that name, in order, not split at commas. */
   headers(name: string): string[] {
     const values: string[] = [];
     const compact = COMPACT.get(name);
-    for (
-      let at = this.nextLine(name, compact, 0);
-      at >= 0;
-      at = this.nextLine(name, compact, at + LINE_FIELDS)
-    ) {
-      values.push(this.valueAt(at));
+    let line = this.findLine(name, compact, this.index.start);
+    while (line >= 0) {
+      values.push(this.lineValue(line));
+      line = this.findLine(name, compact, this.lineAfter(line));
     }
     return values;
   }
@@ -217,14 +230,7 @@ export abstract class SipMessage {
   /** Every element of a header that is a comma list, over all its lines. */
   list(name: string): string[] {
     const elements: string[] = [];
-    const compact = COMPACT.get(name);
-    for (
-      let at = this.nextLine(name, compact, 0);
-      at >= 0;
-      at = this.nextLine(name, compact, at + LINE_FIELDS)
-    ) {
-      splitList(this.valueAt(at), elements);
-    }
+    for (const value of this.headers(name)) splitList(value, elements);
     return elements;
   }
 
@@ -234,21 +240,21 @@ export abstract class SipMessage {
    */
   defect(): string | undefined {
     const index = this.index;
-    if (index.via < 0) return 'Missing Via';
-    if (index.from < 0) return 'Missing From';
-    if (index.to < 0) return 'Missing To';
-    if (index.callId < 0) return 'Missing Call-ID';
-    if (index.cseq < 0) return 'Missing CSeq';
+    if (index.via === 0) return 'Missing Via';
+    if (index.from === 0) return 'Missing From';
+    if (index.to === 0) return 'Missing To';
+    if (index.callId === 0) return 'Missing Call-ID';
+    if (index.cseq === 0) return 'Missing CSeq';
     if (index.repeated !== '') return `Repeated ${index.repeated}`;
     if (this.via === NO_VIA) return 'Malformed Via';
     if (this.from === NO_ADDRESS) return 'Malformed From';
     if (this.to === NO_ADDRESS) return 'Malformed To';
-    if (!this.hasCallId()) return 'Malformed Call-ID';
-    if (this.cseqCache === -2) this.readCSeq();
+    if (!isWord(this.callId)) return 'Malformed Call-ID';
+    if (this.cseqCache === UNREAD) this.readCSeq();
     if (this.cseqCache < 0) return 'Malformed CSeq';
     if (this.kind === 'request') {
       if (this.cseqMethodCache !== this.method) return 'CSeq Method Mismatch';
-      if (index.maxForwards >= 0 && this.maxForwards === undefined) return 'Malformed Max-Forwards';
+      if (index.maxForwards !== 0 && this.maxForwards === undefined) return 'Malformed Max-Forwards';
     }
     return undefined;
   }
@@ -256,100 +262,102 @@ export abstract class SipMessage {
   /** @internal Whether a response could be made of it: it names its sender and has what is copied. */
   answerable(): boolean {
     const { from, to, callId, cseq } = this.index;
-    return from >= 0 && to >= 0 && callId >= 0 && cseq >= 0 && this.via !== NO_VIA;
+    return from !== 0 && to !== 0 && callId !== 0 && cseq !== 0 && this.via !== NO_VIA;
   }
 
-  /** @internal CSeq's method. */
+  /** CSeq's method; '' when CSeq is malformed. */
   protected get cseqMethod(): string {
-    if (this.cseqCache === -2) this.readCSeq();
+    if (this.cseqCache === UNREAD) this.readCSeq();
     return this.cseqMethodCache;
   }
 
-  /** @internal The value of the line at `at` of the index, unfolded. */
-  valueAt(at: number): string {
-    const lines = this.index.lines;
-    const value = this.text.slice(lines[at + 2] as number, lines[at + 3] as number);
-    return ((lines[at + 1] as number) & FOLDED) !== 0 ? unfold(value) : value;
+  /** @internal A header's value, unfolded; '' when the span is none. */
+  value(span: Span): string {
+    const value = this.text.slice(startOf(span), endOf(span));
+    return (span & FOLDED) !== 0 ? unfold(value) : value;
   }
 
-  /** @internal The first line of that name at or after `from` in the index, -1 when there is none. */
-  nextLine(name: string, compact: string | undefined, from: number): number {
-    const lines = this.index.lines;
-    for (let at = from; at < lines.length; at += LINE_FIELDS) {
-      const length = (lines[at + 1] as number) & (FOLDED - 1);
-      const start = lines[at] as number;
-      if (length === name.length && sameName(this.text, start, name)) return at;
-      if (length === 1 && compact !== undefined && sameName(this.text, start, compact)) return at;
+  /** The start of the first header line of that name at or after the line `from`, -1 when there is none. */
+  private findLine(name: string, compact: string | undefined, from: number): number {
+    const text = this.text;
+    const first = name.charCodeAt(0);
+    const short = compact === undefined ? first : compact.charCodeAt(0);
+    // The last line ends with a line feed, so each search stays within the headers.
+    for (let line = from; line < this.index.end; line = text.indexOf('\n', line) + 1) {
+      const c = text.charCodeAt(line) | 32;
+      if (c === first && sameName(text, line, name) && colonAt(text, line + name.length) >= 0) return line;
+      if (c === short && compact !== undefined && colonAt(text, line + 1) >= 0) return line;
     }
     return -1;
   }
 
-  /** Lenient: any bytes above the space. An '@' or more than one makes no difference to a comparison. */
-  private hasCallId(): boolean {
-    const { lines, callId } = this.index;
-    const start = lines[callId + 2] as number;
-    const end = lines[callId + 3] as number;
-    // Read where it stands: to index a slice is slower than to index what it was cut from.
-    for (let i = start; i < end; i++) {
-      const c = this.text.charCodeAt(i);
-      if (c <= 32 || c === 127) return false;
+  /** The line after the header that begins at `line`. */
+  private lineAfter(line: number): number {
+    return this.text.indexOf('\n', line) + 1;
+  }
+
+  /** The value of the header that begins at `line`, unfolded. */
+  private lineValue(line: number): string {
+    const text = this.text;
+    let lineFeed = text.indexOf('\n', line);
+    let folded = false;
+    while (isFold(text.charCodeAt(lineFeed + 1))) {
+      folded = true;
+      lineFeed = text.indexOf('\n', lineFeed + 1);
     }
-    return end > start;
+    const start = skipLws(text, text.indexOf(':', line) + 1, lineFeed);
+    const value = text.slice(start, trimEnd(text, start, lineFeed));
+    return folded ? unfold(value) : value;
   }
 
-  private isFolded(at: number): boolean {
-    return ((this.index.lines[at + 1] as number) & FOLDED) !== 0;
-  }
-
-  private nameAddr(at: number): NameAddr {
-    if (at < 0) return NO_ADDRESS;
-    const lines = this.index.lines;
-    const address = this.isFolded(at)
-      ? parseNameAddr(this.valueAt(at))
-      : nameAddrAt(this.text, lines[at + 2] as number, lines[at + 3] as number);
+  private nameAddr(span: Span): NameAddr {
+    if (span === 0) return NO_ADDRESS;
+    const address =
+      (span & FOLDED) !== 0
+        ? parseNameAddr(this.value(span))
+        : nameAddrAt(this.text, startOf(span), endOf(span));
     return address ?? NO_ADDRESS;
   }
 
   private readVia(): Via {
-    const at = this.index.via;
-    if (at < 0) return NO_VIA;
-    const lines = this.index.lines;
-    const via = this.isFolded(at)
-      ? parseVia(this.valueAt(at))
-      : viaAt(this.text, lines[at + 2] as number, lines[at + 3] as number);
+    const span = this.index.via;
+    if (span === 0) return NO_VIA;
+    const via =
+      (span & FOLDED) !== 0 ? parseVia(this.value(span)) : viaAt(this.text, startOf(span), endOf(span));
     return via ?? NO_VIA;
   }
 
   private readContact(): NameAddr | typeof NO_CONTACT {
-    const at = this.index.contact;
-    if (at < 0) return NO_CONTACT;
-    const lines = this.index.lines;
-    let text = this.text;
-    let start = lines[at + 2] as number;
-    let end = lines[at + 3] as number;
-    if (this.isFolded(at)) {
-      text = this.valueAt(at);
-      start = 0;
-      end = text.length;
+    const span = this.index.contact;
+    if (span === 0) return NO_CONTACT;
+    if ((span & FOLDED) !== 0) {
+      const value = this.value(span);
+      return nameAddrAt(value, 0, elementEnd(value, 0, value.length)) ?? NO_CONTACT;
     }
-    return nameAddrAt(text, start, elementEnd(text, start, end)) ?? NO_CONTACT;
+    const start = startOf(span);
+    return nameAddrAt(this.text, start, elementEnd(this.text, start, endOf(span))) ?? NO_CONTACT;
   }
 
   private readCSeq(): void {
     this.cseqCache = -1;
-    const at = this.index.cseq;
-    if (at < 0) return;
+    const span = this.index.cseq;
+    if (span === 0) return;
     const text = this.text;
-    const start = this.index.lines[at + 2] as number;
-    const end = this.index.lines[at + 3] as number;
+    const start = startOf(span);
+    const end = endOf(span);
     let digits = start;
     while (digits < end && !isLws(text.charCodeAt(digits))) digits++;
-    let method = digits;
-    while (method < end && isLws(text.charCodeAt(method))) method++;
-    if (!isTokenRange(text, method, end)) return;
-    this.cseqMethodCache = methodAt(text, method, end);
+    const at = skipLws(text, digits, end);
+    const method = methodOf(text.slice(at, end));
+    if (method === undefined) return;
+    this.cseqMethodCache = method;
     this.cseqCache = decimal(text, start, digits, MAX_CSEQ);
   }
+}
+
+/** Lenient: whatever is one word will do for a Call-ID, which is only ever compared. */
+function isWord(s: string): boolean {
+  return s !== '' && !s.includes(' ') && !s.includes('\t') && !s.includes('\r') && !s.includes('\0');
 }
 
 export class SipRequest extends SipMessage {

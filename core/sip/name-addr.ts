@@ -1,5 +1,5 @@
 /** name-addr and addr-spec: the values of From, To, Contact, Route and their like (RFC 3261, 20.10). */
-import { clean, cleanUri, findParam, isToken, quotedEnd, skipLws, trimEnd } from './lex.js';
+import { clean, cleanUri, find, findParam, isToken, printable, quotedEnd, skipLws, trimEnd } from './lex.js';
 
 export interface NameAddr {
   /** Byte string, unquoted, unescaped, '' if none. */
@@ -26,19 +26,21 @@ export function nameAddrAt(text: string, from: number, to: number): NameAddr | u
   let open = start;
   const first = text.charCodeAt(start);
   if (first === 34) {
-    const close = quotedEnd(text, start, end);
+    let close = find(text, '"', start + 1, end) + 1;
+    // A quote that is escaped is not the one; then look properly.
+    if (close > end || text.charCodeAt(close - 2) === 92) close = quotedEnd(text, start, end);
     if (close < 0) return undefined;
     display = unescapeQuoted(text.slice(start + 1, close - 1));
     open = skipLws(text, close, end);
     if (open >= end || text.charCodeAt(open) !== 60) return undefined;
   } else if (first !== 60) {
-    while (open < end && text.charCodeAt(open) !== 60) open++;
+    open = find(text, '<', start, end);
     if (open === end) return addrSpecAt(text, start, end);
     // Lenient: a display name that ought to have been quoted is taken as it stands (RFC 4475, 3.1.2.15).
     display = text.slice(start, trimEnd(text, start, open));
   }
-  const close = text.indexOf('>', open);
-  if (close < 0 || close >= end) return undefined;
+  const close = find(text, '>', open, end);
+  if (close === end) return undefined;
   const uriStart = skipLws(text, open + 1, close);
   const uriEnd = trimEnd(text, uriStart, close);
   if (!hasScheme(text, uriStart, uriEnd)) return undefined;
@@ -48,11 +50,19 @@ export function nameAddrAt(text: string, from: number, to: number): NameAddr | u
     display,
     uri: text.slice(uriStart, uriEnd),
     params: rest < end ? text.slice(rest, end) : '',
-    tag: rest < end ? (findParam(text, rest, end, 'tag') ?? '') : '',
+    tag: rest < end ? tagAt(text, rest, end) : '',
   };
 }
 
-/** Without < and >, every parameter is the header's, not the URI's (RFC 3261, 20). */
+function tagAt(text: string, semicolon: number, end: number): string {
+  // How nearly everybody writes it: the only parameter.
+  if (text.slice(semicolon, semicolon + 5) === ';tag=' && find(text, ';', semicolon + 1, end) === end) {
+    return text.slice(skipLws(text, semicolon + 5, end), end);
+  }
+  return findParam(text, semicolon, end, 'tag') ?? '';
+}
+
+/** Without < and >, every parameter is the header's, and neither comma nor '?' may be there (RFC 3261, 20). */
 function addrSpecAt(text: string, start: number, end: number): NameAddr | undefined {
   let semicolon = start;
   while (semicolon < end && text.charCodeAt(semicolon) !== 59) semicolon++;
@@ -60,13 +70,13 @@ function addrSpecAt(text: string, start: number, end: number): NameAddr | undefi
   if (!hasScheme(text, start, uriEnd)) return undefined;
   for (let i = start; i < uriEnd; i++) {
     const c = text.charCodeAt(i);
-    if (c <= 32 || c === 34 || c === 44 || c === 62) return undefined;
+    if (c <= 32 || c === 34 || c === 44 || c === 62 || c === 63) return undefined;
   }
   return {
     display: '',
     uri: text.slice(start, uriEnd),
     params: semicolon < end ? text.slice(semicolon, end) : '',
-    tag: semicolon < end ? (findParam(text, semicolon, end, 'tag') ?? '') : '',
+    tag: semicolon < end ? tagAt(text, semicolon, end) : '',
   };
 }
 
@@ -102,7 +112,7 @@ function unescapeQuoted(inside: string): string {
  */
 export function formatNameAddr(display: string, uri: string, params = ''): string {
   const address = `<${cleanUri(uri)}>${clean(params)}`;
-  const name = clean(display);
+  const name = printable(display);
   if (name === '') return address;
   for (let i = 0; i < name.length; i++) {
     const c = name.charCodeAt(i);

@@ -54,7 +54,7 @@ export function withOrigin(sdp: string, id: string, version: number, host: strin
   const old = originLine(sdp);
   if (old.end > old.start) return `${sdp.slice(0, old.start)}${line}\r\n${sdp.slice(old.end)}`;
   const first = sdp.startsWith('v=') ? lineEnd(sdp, 0) : 0;
-  return `${sdp.slice(0, first)}${line}\r\n${sdp.slice(first)}`;
+  return `${first === 0 ? '' : ended(sdp.slice(0, first))}${line}\r\n${sdp.slice(first)}`;
 }
 
 /** Whether two SDPs are the same but for their o= lines. */

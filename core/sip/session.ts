@@ -11,7 +11,7 @@ import { buildRequest, buildResponse } from './build.js';
 import { flatten } from './bytes.js';
 import { Dialog } from './dialog.js';
 import { ALLOW, type B2buaEnvironment, type Target } from './environment.js';
-import type { SipRequest, SipResponse } from './message.js';
+import type { SipMessage, SipRequest, SipResponse } from './message.js';
 import { alignTo, extendTo, rejectAll, sameSession, withOrigin } from './sdp.js';
 import type { ClientTransaction, ServerTransaction, TransactionLayer } from './transaction-layer.js';
 import type { Path } from './transport.js';
@@ -88,6 +88,10 @@ export class Session implements RequestOwner {
   /** Our INVITE without a final response. */
   private inviteTx: ClientTx | undefined;
   private outcome: InviteOutcome | undefined;
+  /** CANCEL of an INVITE that is not sent yet: where to is still being asked. */
+  private cancelWaiting: Header | undefined;
+  /** Until when a re-INVITE may be answered provisionally only. */
+  private inviteLimit: Timer | undefined;
   /** Sequence number of our INVITE's 2xx that is still to be acknowledged. */
   private ackDue: number | undefined;
   private lastAck = '';
@@ -191,17 +195,22 @@ export class Session implements RequestOwner {
   invite(sdp: string, outcome: InviteOutcome): void {
     assert(this.outcome === undefined && this.ackDue === undefined, 'one INVITE at a time');
     this.outcome = outcome;
+    this.cancelWaiting = undefined;
     this.localPending = sdp !== '';
+    if (this.established)
+      this.inviteLimit = this.env.timers.set(64 * this.layer.times.t1_ms, () => this.cancel([]));
     const body = sdp === '' ? '' : this.ownSdp(extendTo(this.localSdp, sdp));
     const first = this.initial !== undefined && !this.established ? this.initial : undefined;
     this.request('INVITE', body, body === '' ? '' : 'application/sdp', first?.headers ?? [], this, (tx) => {
       this.inviteTx = tx;
+      if (this.cancelWaiting !== undefined) tx.cancel(this.cancelWaiting);
     });
   }
 
   /** Gives up our INVITE: CANCEL as soon as it may go. A 2xx that crosses it still comes to the user. */
   cancel(headers: Header): void {
-    this.inviteTx?.cancel(headers);
+    if (this.inviteTx !== undefined) this.inviteTx.cancel(headers);
+    else if (this.outcome !== undefined) this.cancelWaiting ??= headers;
   }
 
   /** Acknowledges a 2xx whose INVITE had no offer. `sdp` answers its offer; '' refuses every stream. */
@@ -279,8 +288,9 @@ export class Session implements RequestOwner {
     tx.respond(status, buildResponse(tx.request, tx.path, status, { toTag: this.dialog.localTag, headers }));
   }
 
-  /** Answers another request of the peer. */
+  /** Answers another request of the peer, unless he no longer waits for it. */
   respond(tx: ServerTx, status: number, headers: Header = [], body = '', contentType = ''): void {
+    if (tx.state === 'completed' || tx.state === 'terminated') return;
     tx.respond(
       status,
       buildResponse(tx.request, tx.path, status, {
@@ -302,9 +312,10 @@ export class Session implements RequestOwner {
   /** Hangs up. What is still to be acknowledged is acknowledged first, with every stream refused. */
   bye(headers: Header = []): void {
     if (this.ended) return;
-    if (this.ackDue !== undefined) this.acknowledge('');
     this.ended = true;
+    this.closeInvites();
     this.request('BYE', '', '', headers, this, () => {});
+    this.settle();
   }
 
   /** Hangs up as soon as our 2xx has been acknowledged, or will not be (RFC 3261 15). */
@@ -316,9 +327,32 @@ export class Session implements RequestOwner {
   /** Forgets the session: requests inside its dialog are answered 481 from now on. */
   forget(): void {
     this.ended = true;
+    this.closeInvites();
     this.env.timers.cancel(this.resend);
     this.unacknowledged = undefined;
     this.registry.delete(this.key);
+    this.settle();
+  }
+
+  /** No INVITE outlives the dialog: what the peer waits for is answered (15.1.2), what we wait for given up. */
+  private closeInvites(): void {
+    this.refuseInvite(487);
+    if (this.ackDue !== undefined) this.acknowledge('');
+    this.cancel([]);
+  }
+
+  /** Who waits for the answer to our INVITE learns that the dialog is gone; a late 2xx is acknowledged. */
+  private settle(): void {
+    const outcome = this.outcome;
+    if (outcome === undefined) return;
+    this.env.timers.cancel(this.inviteLimit);
+    this.outcome = {
+      answered: () => {
+        if (this.ackDue !== undefined) this.acknowledge('');
+      },
+      refused() {},
+    };
+    outcome.refused(481);
   }
 
   /** An SDP of the peer's that came outside INVITE (UPDATE). */
@@ -337,6 +371,9 @@ export class Session implements RequestOwner {
   receive(tx: ServerTx, request: SipRequest): void {
     tx.owner = this;
     if (!this.dialog.accepts(request)) return this.respond(tx, 500, [['Retry-After', '1']]);
+    // A callee cannot hang up before he has answered (15): his INVITE is still to be refused.
+    const gone = request.method === 'BYE' ? this.inviting && !this.established : this.ended;
+    if (gone) return this.respond(tx, 481);
     switch (request.method) {
       case 'BYE':
         return this.receiveBye(tx, request);
@@ -348,6 +385,7 @@ export class Session implements RequestOwner {
           ['Accept', 'application/sdp'],
         ]);
       case 'UPDATE':
+        if (!bodyIsSdp(request)) return this.respond(tx, 415, [['Accept', 'application/sdp']]);
         this.dialog.refreshTarget(request);
         return this.user.onRequest(this, tx, request);
       case 'INFO':
@@ -364,9 +402,9 @@ export class Session implements RequestOwner {
     if (pending === undefined || request.cseq !== pending.cseq) return;
     this.env.timers.cancel(this.resend);
     this.unacknowledged = undefined;
-    this.takeRemote(request.body);
+    this.takeRemote(sdpOf(request));
     if (this.farewell !== undefined) return this.bye(this.farewell);
-    pending.then?.(request.body);
+    pending.then?.(sdpOf(request));
     this.user.onAck(this);
   }
 
@@ -378,25 +416,30 @@ export class Session implements RequestOwner {
     const outcome = this.outcome;
     if (tx !== this.inviteTx || outcome === undefined) return this.responseAgain(response);
     if (response.status < 200) return outcome.provisional?.(response);
-    this.inviteTx = undefined;
-    this.outcome = undefined;
+    this.inviteOver();
     if (response.status >= 300) return outcome.refused(response.status);
     if (this.established) this.dialog.refreshTarget(response);
     else this.dialog.establish(response);
     this.established = true;
     this.ackDue = response.cseq;
-    this.takeRemote(response.body);
+    const sdp = sdpOf(response);
+    this.takeRemote(sdp);
     if (this.localPending) this.sendAck('');
-    outcome.answered(response.body);
+    outcome.answered(sdp);
   }
 
   noResponse(tx: ClientTx): void {
     if (tx.method === 'BYE') return this.forget();
     const outcome = this.outcome;
     if (tx !== this.inviteTx || outcome === undefined) return;
+    this.inviteOver();
+    outcome.refused(408);
+  }
+
+  private inviteOver(): void {
+    this.env.timers.cancel(this.inviteLimit);
     this.inviteTx = undefined;
     this.outcome = undefined;
-    outcome.refused(408);
   }
 
   cancelled(tx: ServerTx): void {
@@ -408,17 +451,19 @@ export class Session implements RequestOwner {
   private receiveBye(tx: ServerTx, request: SipRequest): void {
     this.respond(tx, 200);
     if (this.ended) return;
-    this.refuseInvite(487);
-    this.forget();
+    const then = this.unacknowledged?.then;
+    this.ended = true;
     this.user.onBye(this, request);
+    this.forget();
+    then?.('');
   }
 
   private receiveInvite(tx: ServerTx, request: SipRequest): void {
-    if (this.ended) return this.respond(tx, 481);
     if (this.outcome !== undefined || this.ackDue !== undefined) return this.respond(tx, 491);
     if (this.openInvite !== undefined || this.unacknowledged !== undefined) {
       return this.respond(tx, 500, [['Retry-After', '1']]);
     }
+    if (!bodyIsSdp(request)) return this.respond(tx, 415, [['Accept', 'application/sdp']]);
     this.openInvite = tx;
     this.dialog.refreshTarget(request);
     this.openOffer = flatten(request.body);
@@ -444,9 +489,10 @@ export class Session implements RequestOwner {
       [],
     );
     other.establish(response);
-    const offered = !this.localPending && response.body !== '';
+    const offer = this.localPending ? '' : sdpOf(response);
+    const offered = offer !== '';
     const answer = offered
-      ? withOrigin(rejectAll(response.body), this.originId, 1, hostOf(this.env.sentBy(this.path.socket)))
+      ? withOrigin(rejectAll(offer), this.originId, 1, hostOf(this.env.sentBy(this.path.socket)))
       : '';
     this.sendIn(other, 'ACK', answer, offered ? 'application/sdp' : '', [], (text, path) =>
       this.env.send(path, text),
@@ -465,6 +511,7 @@ export class Session implements RequestOwner {
       this.unacknowledged = undefined;
       if (this.farewell !== undefined) this.bye(this.farewell);
       else this.user.onNoAck(this);
+      pending.then?.('');
       return;
     }
     pending.tx.retransmit(pending.text);
@@ -501,6 +548,8 @@ export class Session implements RequestOwner {
   ): void {
     this.dialog.localCseq++;
     this.sendIn(this.dialog, method, body, contentType, headers, (text, path, branch) => {
+      // The dialog ended while it was asked where the peer is.
+      if (this.ended && method === 'INVITE') return;
       started(this.layer.request(method, branch, text, path, owner));
     });
   }
@@ -554,6 +603,16 @@ export class Session implements RequestOwner {
     this.localSdp = flatten(withOrigin(sdp, this.originId, this.originVersion, host));
     return this.localSdp;
   }
+}
+
+/** Whether the body, if there is one, is SDP. */
+function bodyIsSdp(message: SipMessage): boolean {
+  return message.body === '' || message.contentType === 'application/sdp';
+}
+
+/** The SDP of a message, '' where it has none. */
+export function sdpOf(message: SipMessage): string {
+  return bodyIsSdp(message) ? message.body : '';
 }
 
 /** For requests of which nobody waits for the answer. */

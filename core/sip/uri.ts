@@ -1,6 +1,6 @@
 /** SIP, SIPS and tel URIs (RFC 3261, 19.1; RFC 3966). */
 import { asBytes } from './bytes.js';
-import { decimal, sameName } from './lex.js';
+import { decimal, find, sameName } from './lex.js';
 import { isHostByte, isIpv6Range } from './via.js';
 
 export interface Uri {
@@ -21,15 +21,11 @@ export interface Uri {
 
 /** Reads a URI; undefined when it is malformed or of another scheme. */
 export function parseUri(text: string): Uri | undefined {
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c <= 32 || c === 34 || c === 60 || c === 62 || c === 127) return undefined;
-  }
-  if (sameName(text, 0, 'sip:')) return sipUri('sip', text, 4);
+  if (text.slice(0, 4) === 'sip:' || sameName(text, 0, 'sip:')) return sipUri('sip', text, 4);
   if (sameName(text, 0, 'sips:')) return sipUri('sips', text, 5);
   if (sameName(text, 0, 'tel:')) {
     const end = firstOf(text, 4, 59, 59);
-    if (end === 4) return undefined;
+    if (end === 4 || !isPlain(text, 4, text.length)) return undefined;
     return {
       scheme: 'tel',
       user: text.slice(4, end),
@@ -50,7 +46,7 @@ function sipUri(scheme: 'sip' | 'sips', text: string, start: number): Uri | unde
   if (at >= 0) {
     const colon = text.indexOf(':', start);
     const userEnd = colon >= 0 && colon < at ? colon : at;
-    if (userEnd === start) return undefined;
+    if (userEnd === start || !isPlain(text, start, at)) return undefined;
     uri.user = text.slice(start, userEnd);
     if (userEnd < at) uri.password = text.slice(userEnd + 1, at);
     i = at + 1;
@@ -72,11 +68,21 @@ function sipUri(scheme: 'sip' | 'sips', text: string, start: number): Uri | unde
     if (uri.port < 0) return undefined;
     i = end;
   }
-  const query = firstOf(text, i, 63, 63);
-  if (query > i && text.charCodeAt(i) !== 59) return undefined;
+  if (i === text.length) return uri;
+  const query = find(text, '?', i, text.length);
+  if ((query > i && text.charCodeAt(i) !== 59) || !isPlain(text, i, text.length)) return undefined;
   uri.params = text.slice(i, query);
   uri.headers = text.slice(query);
   return uri;
+}
+
+/** Whether the range is free of white space, control characters, quotes and angle brackets. */
+function isPlain(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const c = text.charCodeAt(i);
+    if (c <= 32 || c === 34 || c === 60 || c === 62 || c === 127) return false;
+  }
+  return true;
 }
 
 /** Position of the first byte `a` or `b` from `i` on, else the length. */

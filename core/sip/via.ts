@@ -1,5 +1,5 @@
 /** Via (RFC 3261, 20.42; rport: RFC 3581): where a request has come from and its responses go. */
-import { decimal, isToken, paramEnd, sameName, skipLws, trimEnd } from './lex.js';
+import { decimal, find, isToken, paramEnd, sameName, skipLws, trimEnd } from './lex.js';
 
 export interface Via {
   /** In upper case. */
@@ -37,9 +37,11 @@ export function viaAt(text: string, from: number, end: number): Via | undefined 
   let i = sentProtocol(text, skipLws(text, from, end), end, via);
   if (i > 0) i = sentBy(text, i, end, via);
   if (i < 0) return undefined;
+  // Most have neither quotes nor another Via behind them; then a native search does.
+  const plain = find(text, ',', i, end) === end && find(text, '"', i, end) === end;
   while (i < end && text.charCodeAt(i) === 59) {
     const start = skipLws(text, i + 1, end);
-    i = paramEnd(text, start, end);
+    i = plain ? find(text, ';', start, end) : paramEnd(text, start, end);
     param(text, start, trimEnd(text, start, i), via);
   }
   return i < end && text.charCodeAt(i) !== 44 ? undefined : via;
@@ -47,7 +49,7 @@ export function viaAt(text: string, from: number, end: number): Via | undefined 
 
 /** `SIP / 2.0 / transport` and the space after it; returns the position behind, -1 when malformed. */
 function sentProtocol(text: string, start: number, end: number, via: Via): number {
-  if (text.startsWith('SIP/2.0/UDP ', start)) {
+  if (text.slice(start, start + 12) === 'SIP/2.0/UDP ') {
     via.transport = 'UDP';
     return skipLws(text, start + 12, end);
   }
@@ -97,6 +99,15 @@ function sentBy(text: string, start: number, end: number, via: Via): number {
 
 function param(text: string, start: number, end: number, via: Via): void {
   if (start === end) return;
+  // As nearly everybody writes them.
+  if (text.slice(start, start + 7) === 'branch=') {
+    via.branch = text.slice(skipLws(text, start + 7, end), end);
+    return;
+  }
+  if (text.slice(start, end) === 'rport') {
+    via.rport = -1;
+    return;
+  }
   switch (text.charCodeAt(start) | 32) {
     case 98: // b
       if (sameName(text, start, 'branch')) via.branch = paramValue(text, start + 6, end) ?? via.branch;
@@ -150,19 +161,21 @@ export function isIpv6Range(text: string, start: number, end: number): boolean {
 export function stampVia(value: string, via: Via, source: { host: string; port: number }): string {
   const wantsPort = via.rport !== undefined;
   if (!wantsPort && via.received === '' && via.host === source.host) return value;
-  let i = paramEnd(value, 0, value.length);
+  const end = value.length;
+  const plain = find(value, ',', 0, end) === end && find(value, '"', 0, end) === end;
+  let i = plain ? find(value, ';', 0, end) : paramEnd(value, 0, end);
   let stamped = value.slice(0, trimEnd(value, 0, i));
-  while (i < value.length && value.charCodeAt(i) === 59) {
-    const start = skipLws(value, i + 1, value.length);
-    i = paramEnd(value, start, value.length);
-    const end = trimEnd(value, start, i);
+  while (i < end && value.charCodeAt(i) === 59) {
+    const start = skipLws(value, i + 1, end);
+    i = plain ? find(value, ';', start, end) : paramEnd(value, start, end);
+    const last = trimEnd(value, start, i);
     let nameEnd = start;
-    while (nameEnd < end && isToken(value.charCodeAt(nameEnd))) nameEnd++;
+    while (nameEnd < last && isToken(value.charCodeAt(nameEnd))) nameEnd++;
     const length = nameEnd - start;
     const ours =
       (length === 5 && sameName(value, start, 'rport')) ||
       (length === 8 && sameName(value, start, 'received'));
-    if (!ours) stamped += `;${value.slice(start, end)}`;
+    if (!ours) stamped += `;${value.slice(start, last)}`;
   }
   if (wantsPort || via.host !== source.host) stamped += `;received=${source.host}`;
   if (wantsPort) stamped += `;rport=${source.port}`;

@@ -70,11 +70,11 @@ class Walk {
   step(): void {
     const { dice, centre } = this;
     const roll = dice.roll(100);
-    if (roll < 25) this.arrive();
-    else if (roll < 65) this.legHappens();
-    else if (roll < 72) this.callerLeaves();
-    else if (roll < 90) centre.pass(dice.pick([0.001, 0.3, 0.6, 1, 5, 20, 60]));
-    else if (roll < 98) centre.login(dice.pick(this.agents).id, dice.chance(65));
+    if (roll < 14) this.arrive();
+    else if (roll < 60) this.legHappens();
+    else if (roll < 65) this.callerLeaves();
+    else if (roll < 88) centre.pass(dice.pick([0.001, 0.3, 0.6, 1, 5, 20, 60]));
+    else if (roll < 97) centre.login(dice.pick(this.agents).id, dice.chance(65));
     else this.manage();
     this.settle();
   }
@@ -169,7 +169,7 @@ class Walk {
     if (roll === 0) {
       this.provision();
       centre.load(this.flows, this.agents);
-    } else if (roll === 1) centre.command({ kind: 'internal_dispatching', on: dice.chance(70) });
+    } else if (roll === 1) centre.command({ kind: 'internal_dispatching', on: dice.chance(85) });
     else if (this.worker.size > 0) {
       const call = dice.pick([...this.worker.keys()]);
       centre.command({ kind: 'dispatch', call, agent_id: dice.pick(this.agents).id });

@@ -197,3 +197,15 @@ t.test('requests that the engine does not serve get the answer of the RFC', asyn
   peer.response(405);
   t.equal(world.b2bua.size, 0);
 });
+
+t.test('a caller who is refused is told why', async (t) => {
+  const { world, caller } = dialled();
+  world.decide({ kind: 'end', call: 'call1', status: 480, reason: 'no "agents"' });
+  t.equal(caller.response(480).header('reason'), 'SIP;cause=480;text="no \\"agents\\""');
+});
+
+t.test('a caller who is refused because the engine is full is told when to come back', async (t) => {
+  const { world, caller } = dialled();
+  world.decide({ kind: 'end', call: 'call1', status: 503, reason: 'too many calls' });
+  t.match(caller.response(503).header('retry-after'), /^[123]$/);
+});

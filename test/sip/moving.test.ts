@@ -295,3 +295,52 @@ t.test('a leg with fewer streams than the caller has leaves the others at port 0
   caller.reply(reinvite, 200, { sdp: sdp('10.0.0.1', 4000, 'm=video 0 RTP/AVP 96') });
   t.notMatch(agent.request('ACK').body, /m=video/);
 });
+
+t.test('a message played meanwhile does not stop the agent from ringing', async (t) => {
+  const world = new World();
+  const caller = world.peer('10.0.0.1');
+  const welcome = world.peer('10.0.0.2');
+  const agent = world.peer('10.0.0.3');
+  const queue = world.peer('10.0.0.4');
+  caller.send('INVITE', { uri: 'sip:support@192.0.2.1', sdp: sdp('10.0.0.1', 4000) });
+  world.decide({
+    kind: 'connect',
+    call: 'call1',
+    leg: 1,
+    role: 'media',
+    uri: 'sip:welcome@10.0.0.2',
+    display: '',
+  });
+  const invite1 = welcome.request('INVITE');
+  welcome.reply(invite1, 200, { sdp: sdp('10.0.0.2', 5000) });
+  caller.send('ACK', { dialog: caller.response(200) });
+  welcome.send('BYE', { dialog: invite1 });
+  world.decide({
+    kind: 'connect',
+    call: 'call1',
+    leg: 2,
+    role: 'agent',
+    uri: 'sip:bob@10.0.0.3',
+    display: '',
+  });
+  const invite2 = agent.request('INVITE');
+  agent.reply(invite2, 180);
+  world.decide({
+    kind: 'connect',
+    call: 'call1',
+    leg: 3,
+    role: 'media',
+    uri: 'sip:queue@10.0.0.4',
+    display: '',
+  });
+  queue.reply(queue.request('INVITE'), 200, { sdp: sdp('10.0.0.4', 5002) });
+  caller.reply(caller.request('INVITE'), 200, { sdp: sdp('10.0.0.1', 4000) });
+  world.told();
+  t.equal(agent.summary(), '', 'the agent goes on ringing');
+  agent.reply(invite2, 200, { sdp: sdp('10.0.0.3', 6000) });
+  caller.reply(caller.request('INVITE'), 200, { sdp: sdp('10.0.0.1', 4000) });
+  agent.request('ACK');
+  queue.request('ACK');
+  queue.request('BYE');
+  t.same(world.told(), ['leg_connected 2']);
+});

@@ -39,6 +39,8 @@ export class World {
   readonly timers = new TimerWheel(1_000_000);
   readonly b2bua: B2bua;
   readonly reports: Report[] = [];
+  /** How long it takes to learn where a URI is; 0: it is known at once. */
+  lookup_ms = 0;
   private readonly peers = new Map<string, Peer>();
   private tokens = 0;
   private calls = 0;
@@ -54,11 +56,12 @@ export class World {
         sentBy: (socket) => (socket === 0 ? ENGINE : '192.0.2.1:5160'),
         resolve: (uri, found) => {
           const parsed = parseUri(uri);
-          found(
+          const targets =
             parsed === undefined || !this.peers.has(parsed.host)
               ? []
-              : [{ host: parsed.host, port: parsed.port || 5060 }],
-          );
+              : [{ host: parsed.host, port: parsed.port || 5060 }];
+          if (this.lookup_ms === 0) found(targets);
+          else this.timers.set(this.lookup_ms, () => found(targets));
         },
         route: (request) => ({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined }),
         accepting: () => true,

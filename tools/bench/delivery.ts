@@ -67,10 +67,14 @@ export async function benchDelivery(options: DeliveryOptions): Promise<DeliveryF
   const media = await Endpoint.open({ name: 'media', log });
   const callers = await Endpoint.open({ name: 'callers', log });
   const desks = await Promise.all(
-    Array.from({ length: options.agents }, (_, index) => Endpoint.open({ name: `desk${index}`, log: new DeliveryLog(gaps_ms) })),
+    Array.from({ length: options.agents }, (_, index) =>
+      Endpoint.open({ name: `desk${index}`, log: new DeliveryLog(gaps_ms) }),
+    ),
   );
   new MediaServer(media);
-  const agents = desks.map((desk, index) => new Agent(desk, `agent${index}`, { answer_after_ms: 0, hangup_after_ms: TALK_MS }));
+  const agents = desks.map(
+    (desk, index) => new Agent(desk, `agent${index}`, { answer_after_ms: 0, hangup_after_ms: TALK_MS }),
+  );
   await seedDatabase(
     data_dir,
     [{ flowid: 'bench', skill: 'bench', message_queue: media.uri('queue') }],
@@ -101,7 +105,8 @@ export async function benchDelivery(options: DeliveryOptions): Promise<DeliveryF
     await rm(data_dir, { recursive: true, force: true });
   }
   const sorted = gaps_ms.slice(0, options.deliveries).sort((a, b) => a - b);
-  const at = (share: number): number => rounded(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN);
+  const at = (share: number): number =>
+    rounded(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN);
   return {
     waiting: options.waiting,
     agents: options.agents,
@@ -128,7 +133,11 @@ async function measure(
   agents: readonly Agent[],
   gaps_ms: readonly number[],
 ): Promise<void> {
-  for (const agent of agents) await engine.command({ kind: 'agent_login', agent_id: agent.name, logged_in: true });
+  // Spread over a call's length: agents of a real floor do not hang up in one breath.
+  for (const agent of agents) {
+    await engine.command({ kind: 'agent_login', agent_id: agent.name, logged_in: true });
+    await new Promise((resolve) => setTimeout(resolve, TALK_MS / agents.length));
+  }
   let dialled = 0;
   let before = 0;
   let idle_ms = 0;
