@@ -100,7 +100,9 @@ export class RingWriter {
   tryWrite(bytes: Uint8Array, length = bytes.length, start = 0): boolean {
     const offset = this.claim(length);
     if (offset < 0) return false;
-    if (bytes instanceof Buffer) bytes.copy(this.bytes, offset, start, start + length);
+    // Copying all of an array needs no view of a part, which costs as much as the copy.
+    if (start === 0 && length === bytes.length) this.bytes.set(bytes, offset);
+    else if (bytes instanceof Buffer) bytes.copy(this.bytes, offset, start, start + length);
     else this.bytes.set(bytes.subarray(start, start + length), offset);
     this.commit();
     return true;

@@ -33,7 +33,7 @@ export function registerBench(program: Command): void {
   bench
     .command('ipc')
     .description('messages between threads: the ring next to postMessage')
-    .option('--burst <messages>', 'messages sent in one go', whole, 1000)
+    .option('--burst <messages>', 'messages sent in one go, at most 2000', whole, 1800)
     .option('--rounds <count>', 'rounds, of which the best counts', whole, 60)
     .option('--json', 'print one JSON object')
     .action(async (options: IpcOptions & { json?: boolean }) => {
