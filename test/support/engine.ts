@@ -49,6 +49,11 @@ export class TestEngine {
     return `sip:${flow}@${HOST}:${this.port}`;
   }
 
+  /** Where MI answers, for who speaks WebSocket to it. */
+  get mi_url(): string {
+    return urlOf(this.engine.mi_address);
+  }
+
   /** Calls an MI method; rejects with MiError when the engine answers with an error. */
   mi(method: string, params: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     return callMi({ url: urlOf(this.engine.mi_address), token: '' }, method, params);
