@@ -13,6 +13,7 @@ const BUFFER_BYTES = 4_000_000;
 const BIND_LIMIT_MS = 5_000;
 /** Callees keep an answered BYE in mind for 2 s. */
 const QUIT_LIMIT_MS = 4_000;
+const MAX_ERROR_CHARACTERS = 1_500;
 
 /** What a SIPp counted. */
 export interface SippCounts {
@@ -126,9 +127,10 @@ export class Sipp {
   /** The first that it found wrong, '' when nothing was. */
   async firstError(): Promise<string> {
     if (!(await readdir(this.folder)).includes(`${this.name}.err`)) return '';
-    const text = await this.read(`${this.name}.err`);
-    const lines = text.split('\n').filter((line) => !/watchdog|epoll|^\s*$/i.test(line));
-    return lines.slice(0, 12).join('\n');
+    // Each begins with date and time; the end of a line is not always there.
+    const events = (await this.read(`${this.name}.err`)).split(/\d{4}-\d\d-\d\d\t[\d:.]+\t[\d.]+: /).slice(1);
+    const faults = events.filter((event) => !/watchdog|epoll|jumping to label/.test(event));
+    return (faults[0] ?? '').trim().slice(0, MAX_ERROR_CHARACTERS);
   }
 
   private read(file: string): Promise<string> {

@@ -90,7 +90,7 @@ export async function benchWaiting(
 
 /** Calls in the queue: a statistic, which costs the engine less memory than a list. */
 async function queued(engine: EngineProcess): Promise<number> {
-  const name = `ccf_queued_calls_${FLOW}`;
+  const name = `ccf_queued_calls-${FLOW}`;
   const answer = (await engine.mi('get_statistics', [[name]])) as Record<string, number>;
   const value = answer[`call_center:${name}`];
   if (value === undefined) throw new BenchError(`the engine has no statistic ${name}`);
