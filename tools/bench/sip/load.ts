@@ -156,6 +156,9 @@ async function measure(
   const remains = await database.remains();
   const generators = await sippFailures(calls, callers, callees.sipps, problems);
   const records = recordFailures(calls, refused, remains, problems);
+  if (problems.length > 0 && engine.child.tail() !== '')
+    problems.push(`the engine's log ends: ${engine.child.tail()}`);
+  if (scenario === 'reject' && refused === 0) problems.push('no agent was asked who refuses');
   for (const problem of problems) say(problem);
   const { times_ms, span_s } = await callers.setup();
   const gaps_ms = callees.desks?.sortedGaps_ms();
