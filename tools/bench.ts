@@ -4,6 +4,7 @@ import { benchDelivery } from './bench/delivery.js';
 import { benchDispatcher, type DispatcherBenchOptions, dispatcherTable } from './bench/dispatcher.js';
 import { benchIpc, type IpcOptions, ipcTable } from './bench/ipc.js';
 import { benchParser, type ParserOptions, parserTable } from './bench/parser.js';
+import { registerSipBench } from './bench/sip/register.js';
 
 /** Adds the command `bench` and its subcommands. */
 export function registerBench(program: Command): void {
@@ -54,6 +55,7 @@ export function registerBench(program: Command): void {
       if (options.json === true) print(figures, true);
       else process.stdout.write(dispatcherTable(figures));
     });
+  registerSipBench(bench);
   program.addCommand(bench);
 }
 

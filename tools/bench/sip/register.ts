@@ -1,0 +1,70 @@
+/** The subcommands of `sip-acd bench` that put a whole engine under SIPp's load. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { table } from '../measure.js';
+import { BenchError } from './children.js';
+import { benchLoad, type LoadOptions, SCENARIOS } from './load.js';
+import { searchRate } from './search.js';
+import { benchWaiting, type WaitingOptions } from './waiting.js';
+
+/** Adds `bench sip` and `bench waiting`. */
+export function registerSipBench(bench: Command): void {
+  bench
+    .command('sip')
+    .description('a fresh engine under a load of real calls; needs SIPp')
+    .addOption(
+      new Option('--scenario <name>', 'what becomes of the calls').choices(SCENARIOS).default('direct'),
+    )
+    .option('--rate <calls>', 'new calls a second; with --search, to begin with', whole, 100)
+    .option('--duration <seconds>', 'how long calls come', whole, 30)
+    .option('--db <url>', 'embedded, or a PostgreSQL server on which to make a database', 'embedded')
+    .option('--agents <count>', 'agents, instead of as many as the scenario needs', agentCount)
+    .option('--search', 'find the highest rate without a failed call, in steps of 10 s')
+    .option('--json', 'print one JSON object')
+    .action((options: LoadOptions & { search?: boolean; json?: boolean }) =>
+      reported(options.json === true, () =>
+        options.search === true ? searchRate(options, say) : benchLoad(options, say),
+      ),
+    );
+  bench
+    .command('waiting')
+    .description('the memory that a call in the queue takes; needs SIPp')
+    .option('--calls <count>', 'calls in the queue', whole, 10_000)
+    .option('--rate <calls>', 'how many come a second', whole, 200)
+    .option('--db <url>', 'embedded, or a PostgreSQL server on which to make a database', 'embedded')
+    .option('--json', 'print one JSON object')
+    .action((options: WaitingOptions & { json?: boolean }) =>
+      reported(options.json === true, () => benchWaiting(options, say)),
+    );
+}
+
+async function reported(json: boolean, measure: () => Promise<object>): Promise<void> {
+  try {
+    const figures = await measure();
+    if (json) process.stdout.write(`${JSON.stringify(figures)}\n`);
+    else process.stdout.write(table([['figure', 'value'], ...rows(figures)]));
+  } catch (error) {
+    if (!(error instanceof BenchError)) throw error;
+    process.stderr.write(`sip-acd: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function rows(figures: object): [string, string | number][] {
+  return Object.entries(figures).map(([name, value]) => [name, (value as string | number | null) ?? '-']);
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number of at least 1');
+  return value;
+}
+
+function agentCount(text: string): number {
+  const count = whole(text);
+  if (count > 16_000) throw new InvalidArgumentError('at most 16,000');
+  return count;
+}
