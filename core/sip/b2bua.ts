@@ -12,9 +12,15 @@ import { MAX_ROUTES } from './dialog.js';
 import { ALLOW, type B2buaEnvironment, type B2buaOptions } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpKind } from './sdp.js';
-import { registryKey } from './session.js';
 import { MIN_SE_S, SessionTimer } from './session-timer.js';
-import type { ClientTx, Layer, Registry, RequestOwner, ServerTx } from './session-user.js';
+import {
+  type ClientTx,
+  type Layer,
+  type Registry,
+  type RequestOwner,
+  registryKey,
+  type ServerTx,
+} from './session-user.js';
 import { shardOf } from './shard.js';
 import { TransactionLayer, type TransactionUser } from './transaction-layer.js';
 import type { Path, SipTimes } from './transport.js';

@@ -12,9 +12,10 @@ import { bytesFromUtf8 } from './bytes.js';
 import { type B2buaEnvironment, type B2buaOptions, MOVE_TIMEOUT_MS } from './environment.js';
 import { carryInvite, carryRequest, type Exchange } from './exchange.js';
 import type { SipRequest, SipResponse } from './message.js';
+import { sdpOf } from './message-facts.js';
 import { ELSEWHERE, type LegContext, PeerLeg } from './peer-leg.js';
 import { alignTo, allPortsZero, sameSession } from './sdp.js';
-import { Session, sdpOf } from './session.js';
+import { Session } from './session.js';
 import type { Header, Layer, Registry, ServerTx, SessionUser } from './session-user.js';
 
 export interface CallSetup {

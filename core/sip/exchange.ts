@@ -3,8 +3,9 @@
  * inside a dialog).
  */
 import type { SipRequest, SipResponse } from './message.js';
+import { sdpOf } from './message-facts.js';
 import { sameSession } from './sdp.js';
-import { type Session, sdpOf } from './session.js';
+import type { Session } from './session.js';
 import type { ClientTx, Header, RequestOwner, ServerTx } from './session-user.js';
 
 /** A re-INVITE on its way across. */

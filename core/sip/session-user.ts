@@ -53,6 +53,12 @@ export interface SessionUser {
 /** Where sessions are found by their local tag. */
 export type Registry = Map<string, Session>;
 
+/** A local tag may carry a suffix per destination that a caller's INVITE was tried at; one session has them all. */
+export function registryKey(localTag: string): string {
+  const dot = localTag.indexOf('.');
+  return dot < 0 ? localTag : localTag.slice(0, dot);
+}
+
 export interface OutgoingInvite {
   callId: string;
   localTag: string;

@@ -12,8 +12,10 @@ import { flatten } from './bytes.js';
 import { Dialog } from './dialog.js';
 import { contactOf, dialogRequest } from './dialog-request.js';
 import { ALLOW, type B2buaEnvironment } from './environment.js';
-import type { SipMessage, SipRequest, SipResponse } from './message.js';
-import { alignTo, extendTo, rejectAll, sameSession, withOrigin } from './sdp.js';
+import type { SipRequest, SipResponse } from './message.js';
+import { bodyIsSdp, sdpOf, takesUpdate } from './message-facts.js';
+import { OwnDescription } from './own-description.js';
+import { alignTo, extendTo, rejectAll } from './sdp.js';
 import { MIN_SE_S, SessionTimer } from './session-timer.js';
 import {
   type ClientTx,
@@ -24,6 +26,7 @@ import {
   type OutgoingInvite,
   type Registry,
   type RequestOwner,
+  registryKey,
   type ServerTx,
   type SessionUser,
 } from './session-user.js';
@@ -31,15 +34,13 @@ import type { Path } from './transport.js';
 import { Unacknowledged } from './unacknowledged.js';
 
 export class Session implements RequestOwner {
-  /** SDP as last sent to the peer and as last received, '' before the first. */
-  localSdp = '';
+  /** The peer's SDP in force, '' before the first. */
   remoteSdp = '';
   /** The first INVITE has got its 2xx, or we have sent ours. */
   established = false;
   ended = false;
   private readonly key: string;
-  private readonly originId: string;
-  private originVersion = 1;
+  private readonly own: OwnDescription;
   private localPending = false;
   /** Our INVITE without a final response. */
   private inviteTx: ClientTx | undefined;
@@ -73,7 +74,7 @@ export class Session implements RequestOwner {
     private readonly user: SessionUser,
     private readonly initial: OutgoingInvite | undefined,
   ) {
-    this.originId = String(Math.floor(env.random() * 2 ** 31));
+    this.own = new OwnDescription(String(Math.floor(env.random() * 2 ** 31)));
     this.key = registryKey(dialog.localTag);
     registry.set(this.key, this);
     this.timer = new SessionTimer(
@@ -113,6 +114,11 @@ export class Session implements RequestOwner {
     const dialog = new Dialog(callId, from, localTag, to, '', 0, uri, routes);
     const path = { socket: env.socketFor(target.host), host: target.host, port: target.port };
     return new Session(env, layer, registry, dialog, path, user, invite);
+  }
+
+  /** Our SDP as last sent, '' before the first. */
+  get localSdp(): string {
+    return this.own.last;
   }
 
   /** Whether an INVITE of either side is under way, up to its ACK: no other may start. */
@@ -447,22 +453,11 @@ export class Session implements RequestOwner {
         this.env.send(this.lastAckPath, this.lastAck);
       return;
     }
-    const other = new Dialog(
-      this.dialog.callId,
-      this.dialog.local,
-      this.dialog.localTag,
-      this.dialog.remote,
-      '',
-      response.cseq,
-      this.dialog.target,
-      [],
-    );
+    const other = this.dialog.fork(response.cseq);
     other.establish(response);
     const offer = this.localPending ? '' : sdpOf(response);
     const offered = offer !== '';
-    const answer = offered
-      ? withOrigin(rejectAll(offer), this.originId, 1, hostOf(this.env.sentBy(this.path.socket)))
-      : '';
+    const answer = offered ? this.own.signed(rejectAll(offer), this.env.sentBy(this.path.socket)) : '';
     this.sendIn(other, 'ACK', answer, offered ? 'application/sdp' : '', [], (text, path) =>
       this.env.send(path, text),
     );
@@ -572,38 +567,7 @@ export class Session implements RequestOwner {
     return contactOf(this.env.sentBy(this.path.socket));
   }
 
-  /** Puts our o= line on `sdp` and remembers it; the version grows with every change (RFC 3264 8). */
   private ownSdp(sdp: string): string {
-    const host = hostOf(this.env.sentBy(this.path.socket));
-    if (this.localSdp !== '' && !sameSession(this.localSdp, sdp)) this.originVersion++;
-    this.localSdp = flatten(withOrigin(sdp, this.originId, this.originVersion, host));
-    return this.localSdp;
+    return this.own.take(sdp, this.env.sentBy(this.path.socket));
   }
-}
-
-/** Whether the body, if there is one, is SDP. */
-function bodyIsSdp(message: SipMessage): boolean {
-  return message.body === '' || message.contentType === 'application/sdp';
-}
-
-/** The SDP of a message, '' where it has none. */
-export function sdpOf(message: SipMessage): string {
-  return bodyIsSdp(message) ? message.body : '';
-}
-
-/** The host of `host:port`, an IPv6 address without its brackets. */
-export function hostOf(hostport: string): string {
-  if (hostport.startsWith('[')) return hostport.slice(1, hostport.indexOf(']'));
-  const colon = hostport.lastIndexOf(':');
-  return colon < 0 ? hostport : hostport.slice(0, colon);
-}
-
-/** A local tag may carry a suffix per destination that a caller's INVITE was tried at; one session has them all. */
-export function registryKey(localTag: string): string {
-  const dot = localTag.indexOf('.');
-  return dot < 0 ? localTag : localTag.slice(0, dot);
-}
-
-function takesUpdate(message: SipMessage): boolean {
-  return message.list('allow').includes('UPDATE');
 }
