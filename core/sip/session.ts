@@ -131,11 +131,6 @@ export class Session implements RequestOwner {
     );
   }
 
-  /** Our 2xx still waits for its ACK: neither re-INVITE nor BYE may go out (RFC 3261 15). */
-  get awaitingAck(): boolean {
-    return this.unacknowledged !== undefined;
-  }
-
   /** An INVITE of ours waits for its final response. */
   get inviting(): boolean {
     return this.outcome !== undefined;
