@@ -152,6 +152,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if ('status' in routed) return this.refuse(tx, routed.status, [['Reason', routed.reason]]);
 
     const from = parseUri(request.from.uri);
+    const media = routed.media ?? (request.body === '' ? 'rtp' : sdpKind(request.body));
     const id = this.env.newCallId();
     const call = new Call(
       this.env,
@@ -165,6 +166,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
         maxForwards: maxForwards - 1,
         callerUri: flatten(request.from.uri),
         callerDisplay: flatten(request.from.display),
+        chat: media === 'msrp',
         identity: this.identity(request),
       },
       (ended) => this.calls.delete(ended.id),
@@ -177,7 +179,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
       at_ms: this.env.timers.now_ms,
       flow: utf8FromBytes(routed.flow),
       param: utf8FromBytes(routed.param),
-      media: routed.media ?? (request.body === '' ? 'rtp' : sdpKind(request.body)),
+      media,
       caller_user: from === undefined ? undefined : utf8FromBytes(unescapeUri(from.user)),
       caller_display: utf8FromBytes(request.from.display),
     });

@@ -11,6 +11,7 @@ import type { Timer } from '../timers.js';
 import { bytesFromUtf8 } from './bytes.js';
 import { type B2buaEnvironment, type B2buaOptions, MOVE_TIMEOUT_MS } from './environment.js';
 import { carryInvite, carryRequest, type Exchange } from './exchange.js';
+import { introduce } from './introduction.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
 import { ELSEWHERE, type LegContext, PeerLeg } from './peer-leg.js';
@@ -25,6 +26,8 @@ export interface CallSetup {
   callerUri: string;
   /** A byte string. */
   callerDisplay: string;
+  /** MSRP rather than RTP. */
+  chat: boolean;
   /** Headers that agents get from the caller's INVITE. */
   identity: Header;
 }
@@ -36,6 +39,7 @@ export class Call implements SessionUser, LegContext {
   readonly callerUri: string;
   readonly callerDisplay: string;
   readonly identity: Header;
+  private readonly chat: boolean;
   private readonly caller: Session;
   private answered = false;
   private ended = false;
@@ -70,6 +74,7 @@ export class Call implements SessionUser, LegContext {
     this.maxForwards = setup.maxForwards;
     this.callerUri = setup.callerUri;
     this.callerDisplay = setup.callerDisplay;
+    this.chat = setup.chat;
     this.identity = setup.identity;
     this.caller = Session.incoming(env, layer, registry, tx, env.token(), this);
   }
@@ -82,7 +87,7 @@ export class Call implements SessionUser, LegContext {
     }
     const leg = new PeerLeg(this, decision.leg, decision.role, decision.uri, bytesFromUtf8(decision.display));
     this.setups.push(leg);
-    const early = !this.answered || PeerLeg.offersEarly(decision.uri, this.options);
+    const early = !this.answered || this.chat || PeerLeg.offersEarly(decision.uri, this.options);
     leg.start(early ? this.callerSdp() : '');
   }
 
@@ -196,9 +201,34 @@ export class Call implements SessionUser, LegContext {
     if (leg === undefined) return this.astray ? this.rejoin() : undefined;
     this.moving = leg;
     this.moveTimer = this.env.timers.set(MOVE_TIMEOUT_MS, () => this.loseCaller());
+    if (this.chat) return this.moveChat(leg);
     this.caller.invite(leg.session.remoteSdp, {
       answered: (sdp) => this.moved(leg, sdp),
       refused: (status) => this.moveRefused(leg, status),
+    });
+  }
+
+  private moveChat(leg: PeerLeg): void {
+    introduce(this.caller, leg.session, {
+      callerOffered: () => this.env.timers.cancel(this.moveTimer),
+      callerRefused: (status) => this.moveRefused(leg, status),
+      met: () => {
+        this.moveOver();
+        if (this.ended) return;
+        if (leg.state === 'answered') return this.join(leg);
+        this.astray = true;
+        this.tryMove();
+      },
+      legRefused: (status) => {
+        this.moveOver();
+        if (this.ended) return;
+        this.astray = true;
+        if (leg.state === 'answered') {
+          leg.release();
+          this.legRefused(leg, status);
+        }
+        this.tryMove();
+      },
     });
   }
 
@@ -244,19 +274,34 @@ export class Call implements SessionUser, LegContext {
   private rejoin(): void {
     const leg = this.current;
     if (leg === undefined) return;
+    const back = (): void => {
+      this.astray = false;
+      this.tryMove();
+    };
+    const refused = (status: number): void => {
+      if (this.ended) return;
+      if (status === 408 || status === 481) return this.loseCaller();
+      if (status === 491) return this.tryAgain();
+      back();
+    };
+    if (this.chat) {
+      introduce(this.caller, leg.session, {
+        callerOffered() {},
+        callerRefused: refused,
+        met: back,
+        legRefused: (status) => {
+          this.astray = false;
+          this.carried(leg, status);
+        },
+      });
+      return;
+    }
     this.caller.invite(leg.session.remoteSdp, {
       answered: (sdp) => {
-        this.astray = false;
         if (sdp !== '') this.tell(leg, sdp);
-        this.tryMove();
+        back();
       },
-      refused: (status) => {
-        if (this.ended) return;
-        if (status === 408 || status === 481) return this.loseCaller();
-        if (status === 491) return this.tryAgain();
-        this.astray = false;
-        this.tryMove();
-      },
+      refused,
     });
   }
 
