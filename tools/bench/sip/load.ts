@@ -147,7 +147,10 @@ async function measure(
     stuck = census.calls + callees.agents.length - census.agents;
     problems.push(`${census.calls} calls left, ${callees.agents.length - census.agents} agents not free`);
   }
-  for (const sipp of callees.sipps) await sipp.stop();
+  for (const sipp of callees.sipps) {
+    if (sipp.child.code !== undefined) problems.push(`SIPp's ${sipp.name} was gone before the end`);
+    await sipp.stop();
+  }
   if (!ended) await children.end(callers.child, 'SIGTERM');
   const code = await engine.stop();
   if (code !== 0) problems.push(`the engine ended with code ${code}: ${engine.child.tail()}`);
@@ -243,6 +246,7 @@ async function sippFailures(
     // A message of no call is an unexpected one.
     worst = Math.max(worst, failed + counts.stray);
     if (failed + counts.stray === 0) continue;
+    if (missing > 0) problems.push(`SIPp's ${sipp.name} made only ${counts.created} of ${calls} calls`);
     problems.push(
       `SIPp's ${sipp.name}: ${failed} of ${calls} calls failed, ${counts.stray} stray messages\n${await sipp.firstError()}`,
     );
