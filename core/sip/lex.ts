@@ -24,7 +24,8 @@ export function isTokenRange(text: string, start: number, end: number): boolean 
 
 /** Space, tab, CR or LF. */
 export function isLws(c: number): boolean {
-  return c === 32 || c === 9 || c === 13 || c === 10;
+  // Nearly every byte that is asked for is above, so one comparison does.
+  return c <= 32 && (c === 32 || c === 9 || c === 13 || c === 10);
 }
 
 /** Whether a line that begins with the byte continues the one before. */

@@ -15,7 +15,7 @@ import {
   unfold,
 } from './lex.js';
 import { methodOf } from './method.js';
-import { type NameAddr, nameAddrAt, parseNameAddr } from './name-addr.js';
+import { type NameAddr, NO_ADDRESS, nameAddrAt, trimmedNameAddrAt } from './name-addr.js';
 import { parseVia, type Via, viaAt } from './via.js';
 
 /**
@@ -100,7 +100,6 @@ const COMPACT: ReadonlyMap<string, string> = new Map([
   ['identity', 'y'],
 ]);
 
-const NO_ADDRESS: NameAddr = Object.freeze({ display: '', uri: '', params: '', tag: '' });
 const NO_VIA: Via = Object.freeze({
   transport: '',
   host: '',
@@ -249,7 +248,7 @@ export abstract class SipMessage {
     if (this.via === NO_VIA) return 'Malformed Via';
     if (this.from === NO_ADDRESS) return 'Malformed From';
     if (this.to === NO_ADDRESS) return 'Malformed To';
-    if (!isWord(this.callId)) return 'Malformed Call-ID';
+    if (!this.callIdIsWord()) return 'Malformed Call-ID';
     if (this.cseqCache === UNREAD) this.readCSeq();
     if (this.cseqCache < 0) return 'Malformed CSeq';
     if (this.kind === 'request') {
@@ -257,6 +256,14 @@ export abstract class SipMessage {
       if (index.maxForwards !== 0 && this.maxForwards === undefined) return 'Malformed Max-Forwards';
     }
     return undefined;
+  }
+
+  private callIdIsWord(): boolean {
+    const span = this.index.callId;
+    WORD_LINE.lastIndex = startOf(span);
+    // Matched in the message itself; only what is not written so is sliced for it.
+    if (WORD_LINE.test(this.text) && WORD_LINE.lastIndex === endOf(span)) return true;
+    return WORD.test(this.callId);
   }
 
   /** @internal Whether a response could be made of it: it names its sender and has what is copied. */
@@ -312,11 +319,9 @@ export abstract class SipMessage {
 
   private nameAddr(span: Span): NameAddr {
     if (span === 0) return NO_ADDRESS;
-    const address =
-      (span & FOLDED) !== 0
-        ? parseNameAddr(this.value(span))
-        : nameAddrAt(this.text, startOf(span), endOf(span));
-    return address ?? NO_ADDRESS;
+    if ((span & FOLDED) === 0) return trimmedNameAddrAt(this.text, startOf(span), endOf(span)) ?? NO_ADDRESS;
+    const value = this.value(span);
+    return nameAddrAt(value, 0, value.length) ?? NO_ADDRESS;
   }
 
   private readVia(): Via {
@@ -346,19 +351,23 @@ export abstract class SipMessage {
     const start = startOf(span);
     const end = endOf(span);
     let digits = start;
-    while (digits < end && !isLws(text.charCodeAt(digits))) digits++;
-    const at = skipLws(text, digits, end);
-    const method = methodOf(text.slice(at, end));
+    let number = 0;
+    let c = digits < end ? text.charCodeAt(digits) : 0;
+    while (c >= 48 && c <= 57 && number <= MAX_CSEQ) {
+      number = number * 10 + (c - 48);
+      c = ++digits < end ? text.charCodeAt(digits) : 0;
+    }
+    if (digits === start || number > MAX_CSEQ || !isLws(c)) return;
+    const method = methodOf(text.slice(skipLws(text, digits + 1, end), end));
     if (method === undefined) return;
     this.cseqMethodCache = method;
-    this.cseqCache = decimal(text, start, digits, MAX_CSEQ);
+    this.cseqCache = number;
   }
 }
 
 /** Lenient: whatever is one word will do for a Call-ID, which is only ever compared. */
-function isWord(s: string): boolean {
-  return s !== '' && !s.includes(' ') && !s.includes('\t') && !s.includes('\r') && !s.includes('\0');
-}
+const WORD_LINE = /[^ \t\r\n\0]+(?=\r\n)/y;
+const WORD = /^[^ \t\r\0]+$/;
 
 export class SipRequest extends SipMessage {
   readonly kind = 'request';

@@ -14,74 +14,130 @@ export interface NameAddr {
 
 /** Reads one name-addr or addr-spec; undefined when `value` is none, or more than one. */
 export function parseNameAddr(value: string): NameAddr | undefined {
-  return nameAddrAt(value, 0, value.length);
+  const address = nameAddrAt(value, 0, value.length);
+  if (address === undefined) return undefined;
+  return { display: address.display, uri: address.uri, params: address.params, tag: address.tag };
 }
 
-/** As {@link parseNameAddr}, of `text[from..to)`. */
+/** A name-addr that was found good: where its parts stand in `text`. Each is sliced when it is read. */
+class NameAddrAt implements NameAddr {
+  private tagCache: string | undefined = undefined;
+
+  constructor(
+    private readonly text: string,
+    /** Quotes included. */
+    private readonly displayStart: number,
+    private readonly displayEnd: number,
+    private readonly uriStart: number,
+    private readonly uriEnd: number,
+    /** At the first semicolon, or `end`. */
+    private readonly paramsStart: number,
+    private readonly end: number,
+  ) {}
+
+  get display(): string {
+    const { text, displayStart, displayEnd } = this;
+    return displayEnd > displayStart && text.charCodeAt(displayStart) === 34
+      ? unescapeQuoted(text.slice(displayStart + 1, displayEnd - 1))
+      : text.slice(displayStart, displayEnd);
+  }
+
+  get uri(): string {
+    return this.text.slice(this.uriStart, this.uriEnd);
+  }
+
+  get params(): string {
+    return this.text.slice(this.paramsStart, this.end);
+  }
+
+  get tag(): string {
+    if (this.tagCache === undefined) {
+      this.tagCache = this.paramsStart < this.end ? tagAt(this.text, this.paramsStart, this.end) : '';
+    }
+    return this.tagCache;
+  }
+}
+
+/** What stands for a name-addr that is missing or malformed. */
+export const NO_ADDRESS: NameAddr = new NameAddrAt('', 0, 0, 0, 0, 0, 0);
+
+/** As {@link parseNameAddr}, of `text[from..to)`; of what is returned, each part is sliced when it is read. */
 export function nameAddrAt(text: string, from: number, to: number): NameAddr | undefined {
   const start = skipLws(text, from, to);
-  const end = trimEnd(text, start, to);
+  return trimmedNameAddrAt(text, start, trimEnd(text, start, to));
+}
+
+/** As {@link nameAddrAt}, of a range with no white space at either end. */
+export function trimmedNameAddrAt(text: string, start: number, end: number): NameAddr | undefined {
   if (start === end) return undefined;
-  let display = '';
+  let displayEnd = start;
   let open = start;
   const first = text.charCodeAt(start);
   if (first === 34) {
-    let close = find(text, '"', start + 1, end) + 1;
+    let close = text.indexOf('"', start + 1) + 1;
     // A quote that is escaped is not the one; then look properly.
-    if (close > end || text.charCodeAt(close - 2) === 92) close = quotedEnd(text, start, end);
+    if (close === 0 || close > end || text.charCodeAt(close - 2) === 92) close = quotedEnd(text, start, end);
     if (close < 0) return undefined;
-    display = unescapeQuoted(text.slice(start + 1, close - 1));
-    open = skipLws(text, close, end);
+    displayEnd = close;
+    open = text.charCodeAt(close) === 32 ? close + 1 : close;
+    if (text.charCodeAt(open) !== 60) open = skipLws(text, close, end);
     if (open >= end || text.charCodeAt(open) !== 60) return undefined;
   } else if (first !== 60) {
     open = find(text, '<', start, end);
     if (open === end) return addrSpecAt(text, start, end);
     // Lenient: a display name that ought to have been quoted is taken as it stands (RFC 4475, 3.1.2.15).
-    display = text.slice(start, trimEnd(text, start, open));
+    displayEnd = trimEnd(text, start, open);
   }
-  const close = find(text, '>', open, end);
-  if (close === end) return undefined;
+  const close = text.indexOf('>', open);
+  if (close < 0 || close >= end) return undefined;
   const uriStart = skipLws(text, open + 1, close);
   const uriEnd = trimEnd(text, uriStart, close);
   if (!hasScheme(text, uriStart, uriEnd)) return undefined;
-  const rest = skipLws(text, close + 1, end);
-  if (rest < end && text.charCodeAt(rest) !== 59) return undefined;
-  return {
-    display,
-    uri: text.slice(uriStart, uriEnd),
-    params: rest < end ? text.slice(rest, end) : '',
-    tag: rest < end ? tagAt(text, rest, end) : '',
-  };
+  let rest = close + 1;
+  if (rest < end && text.charCodeAt(rest) !== 59) {
+    rest = skipLws(text, rest, end);
+    if (rest < end && text.charCodeAt(rest) !== 59) return undefined;
+  }
+  return new NameAddrAt(text, start, displayEnd, uriStart, uriEnd, rest, end);
 }
 
 function tagAt(text: string, semicolon: number, end: number): string {
   // How nearly everybody writes it: the only parameter.
-  if (text.slice(semicolon, semicolon + 5) === ';tag=' && find(text, ';', semicolon + 1, end) === end) {
-    return text.slice(skipLws(text, semicolon + 5, end), end);
+  if (
+    text.charCodeAt(semicolon + 4) === 61 &&
+    text.charCodeAt(semicolon + 1) === 116 &&
+    text.charCodeAt(semicolon + 2) === 97 &&
+    text.charCodeAt(semicolon + 3) === 103
+  ) {
+    const next = text.indexOf(';', semicolon + 5);
+    if (next < 0 || next >= end) return text.slice(skipLws(text, semicolon + 5, end), end);
   }
   return findParam(text, semicolon, end, 'tag') ?? '';
 }
 
 /** Without < and >, every parameter is the header's, and neither comma nor '?' may be there (RFC 3261, 20). */
 function addrSpecAt(text: string, start: number, end: number): NameAddr | undefined {
-  let semicolon = start;
-  while (semicolon < end && text.charCodeAt(semicolon) !== 59) semicolon++;
+  const semicolon = find(text, ';', start, end);
   const uriEnd = trimEnd(text, start, semicolon);
   if (!hasScheme(text, start, uriEnd)) return undefined;
   for (let i = start; i < uriEnd; i++) {
     const c = text.charCodeAt(i);
     if (c <= 32 || c === 34 || c === 44 || c === 62 || c === 63) return undefined;
   }
-  return {
-    display: '',
-    uri: text.slice(start, uriEnd),
-    params: semicolon < end ? text.slice(semicolon, end) : '',
-    tag: semicolon < end ? tagAt(text, semicolon, end) : '',
-  };
+  return new NameAddrAt(text, start, start, start, uriEnd, semicolon, end);
 }
 
 /** Whether the range begins with `scheme:` and has something after it. */
 function hasScheme(text: string, start: number, end: number): boolean {
+  if (
+    end > start + 4 &&
+    text.charCodeAt(start + 3) === 58 &&
+    (text.charCodeAt(start) | 32) === 115 &&
+    (text.charCodeAt(start + 1) | 32) === 105 &&
+    (text.charCodeAt(start + 2) | 32) === 112
+  ) {
+    return true;
+  }
   for (let i = start; i < end; i++) {
     const c = text.charCodeAt(i);
     if (c === 58) return i > start && i + 1 < end;

@@ -155,7 +155,22 @@ function readHeaders(text: string, start: number, limit: number, index: HeaderIn
     }
     if (lineFeed - line > MAX_HEADER_LINE_BYTES) index.fail(MESSAGE_TOO_LARGE, 'Header Too Long');
     // A line that is no header is ignored: what cannot be done without will be missed (RFC 3261, 16.3).
-    else readHeader(text, line, first | 32, lineFeed, folded, index);
+    else {
+      const header = headerAt(text, line, first | 32);
+      if (header !== OTHER) {
+        const after = line + (header & LENGTH_MASK);
+        // Nearly always: colon and one space before the value, CR LF after it.
+        const span =
+          text.charCodeAt(after) === 58 &&
+          text.charCodeAt(after + 1) === 32 &&
+          text.charCodeAt(after + 2) > 32 &&
+          text.charCodeAt(lineFeed - 1) === 13 &&
+          text.charCodeAt(lineFeed - 2) > 32
+            ? makeSpan(after + 2, lineFeed - 1, folded)
+            : spanAfter(text, after, lineFeed, folded);
+        if (span !== 0) note(index, header & ~LENGTH_MASK, span);
+      }
+    }
     line = lineFeed + 1;
     first = next;
   }
@@ -163,128 +178,126 @@ function readHeaders(text: string, start: number, limit: number, index: HeaderIn
   return -1;
 }
 
-/** Notes the header whose line begins at `line` if it is one of those that everybody reads. */
-function readHeader(
-  text: string,
-  line: number,
-  first: number,
-  lineFeed: number,
-  folded: boolean,
-  index: HeaderIndex,
-): void {
+// What {@link headerAt} tells apart: which header, and below it the length of the name as it was written.
+const LENGTH_BITS = 4;
+const LENGTH_MASK = (1 << LENGTH_BITS) - 1;
+const OTHER = 0;
+const VIA = 1 << LENGTH_BITS;
+const FROM = 2 << LENGTH_BITS;
+const TO = 3 << LENGTH_BITS;
+const CALL_ID = 4 << LENGTH_BITS;
+const CSEQ = 5 << LENGTH_BITS;
+const CONTACT = 6 << LENGTH_BITS;
+const MAX_FORWARDS = 7 << LENGTH_BITS;
+const CONTENT_TYPE = 8 << LENGTH_BITS;
+const CONTENT_LENGTH = 9 << LENGTH_BITS;
+
+/**
+ * Which of the headers that everybody reads has a name like the one at `line` and how long that name is, as one number;
+ * {@link OTHER} for any else. Most lines are told apart by one letter. (Where the colon is has still to be seen.)
+ */
+function headerAt(text: string, line: number, first: number): number {
   switch (first) {
     case 99: // c
-      readC(text, line, lineFeed, folded, index);
-      break;
-    case 102: {
-      // f
-      const span = spanAfter(text, nameEnd(text, line, 'rom', 'rom'), lineFeed, folded);
-      if (span === 0) break;
-      if (index.from === 0) index.from = span;
-      else index.repeated = 'From';
-      break;
-    }
+      return headerWithC(text, line);
+    case 102: // f
+      return letter(text, line + 1) === 114 &&
+        letter(text, line + 2) === 111 &&
+        letter(text, line + 3) === 109
+        ? FROM | 4
+        : FROM | 1;
     case 105: // i
-      noteCallId(index, spanAfter(text, line + 1, lineFeed, folded));
-      break;
+      return CALL_ID | 1;
     case 108: // l
-      noteContentLength(index, spanAfter(text, line + 1, lineFeed, folded));
-      break;
-    case 109: {
-      // m
-      const after = nameEnd(text, line, 'ax-Forwards', 'ax-forwards');
-      const span = spanAfter(text, after, lineFeed, folded);
-      if (span === 0) break;
-      if (after === line + 1) index.contact ||= span;
-      else if (index.maxForwards === 0) index.maxForwards = span;
-      else index.repeated = 'Max-Forwards';
-      break;
-    }
-    case 116: {
-      // t
-      const span = spanAfter(text, nameEnd(text, line, 'o', 'o'), lineFeed, folded);
-      if (span === 0) break;
-      if (index.to === 0) index.to = span;
-      else index.repeated = 'To';
-      break;
-    }
-    case 118: {
-      // v
-      const span = spanAfter(text, nameEnd(text, line, 'ia', 'ia'), lineFeed, folded);
-      if (span === 0) break;
-      index.via ||= span;
-      index.vias++;
-      break;
-    }
+      return CONTENT_LENGTH | 1;
+    case 109: // m
+      return named(text, line, 'Max-Forwards', 'max-forwards') ? MAX_FORWARDS | 12 : CONTACT | 1;
+    case 116: // t
+      return letter(text, line + 1) === 111 ? TO | 2 : TO | 1;
+    case 118: // v
+      return letter(text, line + 1) === 105 && letter(text, line + 2) === 97 ? VIA | 3 : VIA | 1;
+    default:
+      return OTHER;
   }
 }
 
 /** Call-ID, CSeq, Contact, Content-Type and its compact form, Content-Length. */
-function readC(text: string, line: number, lineFeed: number, folded: boolean, index: HeaderIndex): void {
-  switch (text.charCodeAt(line + 1) | 32) {
+function headerWithC(text: string, line: number): number {
+  switch (letter(text, line + 1)) {
     case 97: // Ca
-      noteCallId(index, spanAfter(text, longNameEnd(text, line, 'all-ID', 'all-id'), lineFeed, folded));
-      break;
-    case 115: {
-      // Cs
-      const span = spanAfter(text, longNameEnd(text, line, 'Seq', 'seq'), lineFeed, folded);
-      if (span === 0) break;
-      if (index.cseq === 0) index.cseq = span;
-      else index.repeated = 'CSeq';
-      break;
-    }
+      return named(text, line, 'Call-ID', 'call-id') ? CALL_ID | 7 : OTHER;
+    case 115: // Cs
+      return letter(text, line + 2) === 101 && letter(text, line + 3) === 113 ? CSEQ | 4 : OTHER;
     case 111: // Co
       if (text.charCodeAt(line + 7) !== 45) {
-        const span = spanAfter(text, longNameEnd(text, line, 'ontact', 'ontact'), lineFeed, folded);
-        index.contact ||= span;
-      } else if ((text.charCodeAt(line + 8) | 32) === 108) {
-        const after = longNameEnd(text, line + 1, 'ntent-Length', 'ntent-length');
-        noteContentLength(index, spanAfter(text, after, lineFeed, folded));
-      } else {
-        const after = longNameEnd(text, line, 'ontent-Type', 'ontent-type');
-        index.contentType ||= spanAfter(text, after, lineFeed, folded);
+        return named(text, line, 'Contact', 'contact') ? CONTACT | 7 : OTHER;
       }
-      break;
+      if (letter(text, line + 8) === 108) {
+        return named(text, line, 'Content-Length', 'content-length') ? CONTENT_LENGTH | 14 : OTHER;
+      }
+      return named(text, line, 'Content-Type', 'content-type') ? CONTENT_TYPE | 12 : OTHER;
     default:
-      index.contentType ||= spanAfter(text, line + 1, lineFeed, folded);
+      return CONTENT_TYPE | 1;
   }
 }
 
-/**
- * `line` begins with a name's first letter, and `rest` is how the name usually goes on: the position behind the name,
- * or behind the letter alone, for its compact form.
- */
-function nameEnd(text: string, line: number, rest: string, lowerRest: string): number {
-  const end = longNameEnd(text, line, rest, lowerRest);
-  return end < 0 ? line + 1 : end;
+/** The byte at `at`, a capital letter as its small one; for comparing with letters only. */
+function letter(text: string, at: number): number {
+  return text.charCodeAt(at) | 32;
 }
 
-/** As {@link nameEnd}, of a name without a compact form: -1 when it does not go on so. */
-function longNameEnd(text: string, line: number, rest: string, lowerRest: string): number {
-  const end = line + 1 + rest.length;
+/** Whether the line begins with a name, given as it is usually written and in lower case. */
+function named(text: string, line: number, name: string, lowerName: string): boolean {
   // Comparing a short copy beats looking at each byte.
-  return text.slice(line + 1, end) === rest || sameName(text, line + 1, lowerRest) ? end : -1;
+  return text.slice(line, line + name.length) === name || sameName(text, line, lowerName);
 }
 
 /** The value behind a header's name that ends at `after`; 0 when no colon comes there. */
 function spanAfter(text: string, after: number, lineFeed: number, folded: boolean): Span {
-  if (after < 0) return 0;
   const colon = colonAt(text, after);
   if (colon < 0) return 0;
   const start = skipLws(text, colon + 1, lineFeed);
   return makeSpan(start, trimEnd(text, start, lineFeed), folded);
 }
 
-function noteCallId(index: HeaderIndex, span: Span): void {
-  if (span === 0) return;
-  if (index.callId === 0) index.callId = span;
-  else index.repeated = 'Call-ID';
-}
-
-function noteContentLength(index: HeaderIndex, span: Span): void {
-  if (span === 0) return;
-  if (index.contentLength === 0) index.contentLength = span;
-  else index.repeated = 'Content-Length';
+/** Notes where the value of a header stands. Of those that may be repeated the first counts. */
+function note(index: HeaderIndex, header: number, span: Span): void {
+  switch (header) {
+    case VIA:
+      index.via ||= span;
+      index.vias++;
+      break;
+    case FROM:
+      if (index.from === 0) index.from = span;
+      else index.repeated = 'From';
+      break;
+    case TO:
+      if (index.to === 0) index.to = span;
+      else index.repeated = 'To';
+      break;
+    case CALL_ID:
+      if (index.callId === 0) index.callId = span;
+      else index.repeated = 'Call-ID';
+      break;
+    case CSEQ:
+      if (index.cseq === 0) index.cseq = span;
+      else index.repeated = 'CSeq';
+      break;
+    case CONTACT:
+      index.contact ||= span;
+      break;
+    case MAX_FORWARDS:
+      if (index.maxForwards === 0) index.maxForwards = span;
+      else index.repeated = 'Max-Forwards';
+      break;
+    case CONTENT_TYPE:
+      index.contentType ||= span;
+      break;
+    case CONTENT_LENGTH:
+      if (index.contentLength === 0) index.contentLength = span;
+      else index.repeated = 'Content-Length';
+      break;
+  }
 }
 
 /** RFC 3261, 18.3. */

@@ -34,12 +34,16 @@ t.test('an INVITE says what it carries', async (t) => {
   t.equal(m.uri, 'sip:support@192.0.2.4');
   t.equal(m.callId, '3848@atlanta');
   t.equal(m.cseq, 2);
-  t.strictSame(m.from, {
-    display: 'Alice "A" Example',
-    uri: 'sip:alice@example.com;user=phone',
-    params: ';tag=9fx',
-    tag: '9fx',
-  });
+  const { display, uri, params, tag } = m.from;
+  t.strictSame(
+    { display, uri, params, tag },
+    {
+      display: 'Alice "A" Example',
+      uri: 'sip:alice@example.com;user=phone',
+      params: ';tag=9fx',
+      tag: '9fx',
+    },
+  );
   t.equal(m.fromTag, '9fx');
   t.equal(m.to.display, 'Support');
   t.equal(m.toTag, '');
