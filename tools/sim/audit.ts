@@ -27,7 +27,6 @@ interface Visit {
   refusals: number;
   final: boolean;
   refusal_cdrs: number;
-  /** CDR type that the end must have; undefined where more than one may be. */
   chat: boolean;
 }
 
@@ -53,7 +52,6 @@ export class Audit {
   private engine = new Counters();
   private readonly flows = new Map<string, Counters>();
   private readonly agents = new Map<string, Counters>();
-  /** The agent of a call whose visit has ended, for its final CDR. */
   private onhold = 0;
 
   constructor(private readonly dispatcher: Dispatcher) {}
@@ -206,6 +204,12 @@ export class Audit {
       checkAgent(agent, held as NonNullable<(typeof held)[number]>[]);
     }
     for (const event of ended) this.ended(event);
+    if (acd.internal_dispatching) {
+      for (const { waiting, available } of acd.skills.values()) {
+        must(waiting.rtp.size === 0 || available.rtp.size === 0, 'a waiting call and a free agent have met');
+        must(waiting.msrp.size === 0 || available.msrp.size === 0, 'a waiting chat and its agent have met');
+      }
+    }
     const row = acd.statistics.engine;
     must(row.onhold_calls === this.onhold, 'calls on hold, counted by the events');
     must(row.incalls === this.engine.incalls, 'incalls, counted over the trace');
@@ -218,7 +222,7 @@ export class Audit {
   private ended(event: CallEvent): void {
     if (event.state !== 'ended') return;
     const visit = this.visits.get(event.call_id);
-    must(visit !== undefined && visit.final, 'a call that ended has its final CDR');
+    must(visit?.final === true, 'a call that ended has its final CDR');
     must(visit.refusal_cdrs === visit.refusals, 'a call has one CDR -2 for each rejection');
     this.visits.delete(event.call_id);
     this.by_cid.delete(visit.cid);

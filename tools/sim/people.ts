@@ -68,7 +68,9 @@ export class Caller extends Person {
     let patience_ms = dice.between(20_000, 240_000);
     if (roll <= 15) patience_ms = dice.between(0, 3_000);
     else if (roll <= 45) patience_ms = dice.between(1_000, 40_000);
-    phone.call(this.offersLate ? '' : dice.chance(1) ? phone.sdp.replace(/m=[^]*/, '') : phone.sdp);
+    phone.call(
+      this.offersLate ? '' : dice.chance(1) ? phone.sdp.slice(0, phone.sdp.indexOf('m=')) : phone.sdp,
+    );
     phone.after(patience_ms, () => phone.hangUp());
     if (dice.chance(4)) {
       phone.after(dice.between(10, 60_000), () => {

@@ -18,6 +18,8 @@ export interface PhoneNet {
   send(phone: Phone, text: string): void;
   /** A token that was not used before. */
   token(): string;
+  /** A 2xx was sent again for as long as it may be, and no ACK came. */
+  unacknowledged(phone: Phone): void;
   /** The phone will answer nothing any more. */
   forget(phone: Phone): void;
 }
@@ -263,8 +265,9 @@ export class Phone {
   private repeat(incoming: Incoming, interval_ms: number, until_ms: number): void {
     incoming.timer = this.net.timers.set(interval_ms, () => {
       if (this.net.timers.now_ms >= until_ms) {
-        if (incoming.status < 300 && this.state === 'talking' && !this.deaf) this.bye();
-        return;
+        if (incoming.status >= 300 || this.state !== 'talking' || this.deaf) return;
+        this.net.unacknowledged(this);
+        return this.bye();
       }
       this.put(incoming.last);
       this.repeat(incoming, Math.min(interval_ms * 2, T2_MS), until_ms);

@@ -25,11 +25,20 @@ import { Trace } from './trace.js';
 const START_MS = 1_700_000_000_000;
 const ENGINE = '192.0.2.1';
 const CHECK_EVERYTHING_STEPS = 1_000;
-/** Agents, and how often a call arrives. */
-const AGENTS = 60;
+/** How many agents there are, by the seed: from a centre that can hardly cope to one that can. */
+const AGENTS = [10, 60, 25];
 const ARRIVAL_GAP_MS = 200;
 /** Everything must be over so long after the last call arrived: patience, talk, session timers, transactions. */
 const SETTLE_MS = 3_000_000;
+
+/** What becomes of a message on its way: itself, nothing, twice, another. */
+export interface Plant {
+  record?: (record: StoreRecord) => StoreRecord[];
+  report?: (report: Report) => Report[];
+  decision?: (decision: Decision) => Decision[];
+  /** Of the engine's datagrams. */
+  sent?: (text: string) => string[];
+}
 
 export interface SimOptions {
   seed: number;
@@ -37,8 +46,8 @@ export interface SimOptions {
   faults: 'all' | 'none';
   /** Gets the trace, line by line. */
   write?: (line: string) => void;
-  /** A bug on the way from the dispatcher to the store, to see the checks fail: what becomes of a record. */
-  plant?: (record: StoreRecord) => StoreRecord[];
+  /** A bug, to see the checks fail. */
+  plant?: Plant;
 }
 
 export interface SimResult {
@@ -75,9 +84,11 @@ export class World {
   private tokens = 0;
   private next_check = CHECK_EVERYTHING_STEPS;
   private commanded = false;
+  private readonly agents: number;
 
   constructor(private readonly options: SimOptions) {
     const { seed } = options;
+    this.agents = AGENTS[seed % AGENTS.length] as number;
     this.trace = new Trace(options.write);
     this.people = new Dice(seed);
     this.desk = new Dice(seed ^ 0x5bd1e995);
@@ -100,7 +111,7 @@ export class World {
       1,
     );
     this.audit = new Audit(this.dispatcher);
-    this.provisioning = drawProvisioning(this.desk, AGENTS, undefined);
+    this.provisioning = drawProvisioning(this.desk, this.agents, undefined);
     this.command({ kind: 'load', provisioning: this.provisioning });
   }
 
@@ -146,6 +157,10 @@ export class World {
 
   token(): string {
     return `t${(this.tokens++).toString(36).padStart(15, '0')}`;
+  }
+
+  unacknowledged(phone: Phone): void {
+    must(false, `the 200 of ${phone.name} (${phone.callId}) is acknowledged`);
   }
 
   forget(phone: Phone): void {
@@ -194,11 +209,14 @@ export class World {
 
   private makeB2bua(): B2bua {
     let calls = 0;
+    const { plant } = this.options;
     const dice = new Dice(this.options.seed ^ 0x68e31da4);
     return new B2bua(
       {
         timers: this.timers,
-        send: (path, text) => this.toPhone(path.host, text),
+        send: (path, text) => {
+          for (const sent of plant?.sent?.(text) ?? [text]) this.toPhone(path.host, sent);
+        },
         token: () => this.token(),
         random: () => dice.next(),
         socketFor: () => 1,
@@ -215,7 +233,9 @@ export class World {
         },
         route: (request) => ({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined }),
         accepting: () => true,
-        report: (report) => this.reports.push(report),
+        report: (report) => {
+          for (const told of plant?.report?.(report) ?? [report]) this.reports.push(told);
+        },
         newCallId: () => `c${++calls}`,
         log: () => {},
       },
@@ -257,16 +277,16 @@ export class World {
   /** What a turn of the dispatcher produced goes its way, and is held against the audit's books. */
   private drain(): void {
     const { out } = this.dispatcher;
+    const { plant } = this.options;
     if (out.empty) return;
     const events: CallEvent[] = [...out.call_events];
     for (const event of events) this.audit.moved(event, this.commanded);
     for (const { decision } of out.decisions) {
       this.audit.decided(decision);
-      this.decisions.push(decision);
+      for (const told of plant?.decision?.(decision) ?? [decision]) this.decisions.push(told);
     }
-    const { plant } = this.options;
     for (const record of out.records) {
-      for (const sent of plant === undefined ? [record] : plant(record)) {
+      for (const sent of plant?.record?.(record) ?? [record]) {
         this.trace.add(this.timers.now_ms - START_MS, 'record', JSON.stringify(sent));
         this.audit.stored(copy(recordCodec, sent));
       }
@@ -309,10 +329,10 @@ export class World {
   private manage(): void {
     const { desk } = this;
     const roll = desk.between(1, 100);
-    const agent_id = `a${desk.between(1, AGENTS)}`;
+    const agent_id = `a${desk.between(1, this.agents)}`;
     if (roll <= 70) this.command({ kind: 'agent_login', agent_id, logged_in: desk.chance(75) });
     else if (roll <= 80) {
-      this.provisioning = drawProvisioning(desk, AGENTS, this.provisioning);
+      this.provisioning = drawProvisioning(desk, this.agents, this.provisioning);
       this.command({ kind: 'load', provisioning: this.provisioning });
     } else if (roll <= 85) this.command({ kind: 'internal_dispatching', on: desk.chance(40) });
     else if (roll <= 95) this.command({ kind: 'internal_dispatching', on: true });
@@ -325,7 +345,7 @@ export class World {
   /** So that whoever still waits is served: calls are dispatched, and everybody is there. */
   private closeDesk(): void {
     this.command({ kind: 'internal_dispatching', on: true });
-    for (let n = 1; n <= AGENTS; n++)
+    for (let n = 1; n <= this.agents; n++)
       this.command({ kind: 'agent_login', agent_id: `a${n}`, logged_in: true });
   }
 }
