@@ -125,6 +125,7 @@ export class World {
     while ((next_ms = timers.next_ms()) !== undefined && next_ms < until_ms) {
       timers.advance(next_ms);
       this.drain();
+      this.bothSides();
       if (this.steps >= this.next_check) {
         this.next_check = this.steps + CHECK_EVERYTHING_STEPS;
         this.audit.everything();
@@ -138,6 +139,15 @@ export class World {
     must(this.b2bua.dialogs === 0, 'no dialog is left');
     must(this.b2bua.layer.size === 0, 'no transaction is left');
     must(timers.size === 0, 'no deadline is left');
+  }
+
+  /** A call that one side has and the other has not is one that a message under way is about. */
+  private bothSides(): void {
+    const apart = Math.abs(this.b2bua.size - this.dispatcher.acd.calls.size);
+    must(
+      apart <= this.reports.pending + this.decisions.pending,
+      'B2BUA and dispatcher have the same calls, but for what is under way',
+    );
   }
 
   get virtual_seconds(): number {
@@ -367,6 +377,10 @@ class Link<T> {
     private readonly codec: Codec<T>,
     private readonly arrive: (message: T) => void,
   ) {}
+
+  get pending(): number {
+    return this.queue.length;
+  }
 
   push(message: T): void {
     const { timers } = this.world;
