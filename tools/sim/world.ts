@@ -8,6 +8,7 @@ import type { Provisioning } from '../../core/acd/provisioning.js';
 import type { StoreRecord } from '../../core/acd/records.js';
 import type { Decision, Report } from '../../core/messages.js';
 import { B2bua } from '../../core/sip/b2bua.js';
+import { flatten } from '../../core/sip/bytes.js';
 import type { SipRequest, SipResponse } from '../../core/sip/message.js';
 import { parseMessage } from '../../core/sip/parser.js';
 import { parseUri } from '../../core/sip/uri.js';
@@ -79,6 +80,8 @@ export class World {
   private readonly phones = new Map<string, Phone>();
   private readonly reports = new Link(this, reportCodec, (report: Report) => this.hear(report));
   private readonly decisions = new Link(this, decisionCodec, (decision: Decision) => this.obey(decision));
+  /** Call-ID of the phone that made each of the engine's calls. */
+  private readonly callers = new Map<string, string>();
   private provisioning: Provisioning;
   private arrived = 0;
   private tokens = 0;
@@ -170,6 +173,9 @@ export class World {
   }
 
   unacknowledged(phone: Phone): void {
+    // Nobody can be joined to a caller who does not acknowledge: until he is given up, the leg waits too.
+    const caller = this.phones.get(this.callers.get(phone.callId.split('.', 1)[0] ?? '') ?? '');
+    if (caller === undefined || caller.deaf || !caller.acknowledges) return;
     must(false, `the 200 of ${phone.name} (${phone.callId}) is acknowledged`);
   }
 
@@ -241,7 +247,10 @@ export class World {
             found(targets);
           });
         },
-        route: (request) => ({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined }),
+        route: (request) => {
+          this.callers.set(`c${calls + 1}`, flatten(request.callId));
+          return { flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined };
+        },
         accepting: () => true,
         report: (report) => {
           for (const told of plant?.report?.(report) ?? [report]) this.reports.push(told);
