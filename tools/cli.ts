@@ -8,6 +8,7 @@ import { registerBench } from './bench.js';
 import { registerCheck } from './check.js';
 import { registerDemo } from './demo.js';
 import { MiError, registerMi } from './mi.js';
+import { registerSim } from './sim.js';
 import { registerStart } from './start.js';
 
 function packageVersion(): string {
@@ -23,6 +24,7 @@ registerCheck(program);
 registerMi(program);
 registerDemo(program);
 registerBench(program);
+registerSim(program);
 
 try {
   await program.parseAsync();

@@ -244,6 +244,8 @@ export class Call implements SessionUser, LegContext {
     if (leg.session.acknowledgeDue) leg.session.acknowledge(sdp);
     else this.tell(leg, sdp);
     this.join(leg);
+    // An agent may have answered while the caller was moved to a message.
+    this.tryMove();
   }
 
   private moveRefused(leg: PeerLeg, status: number): void {

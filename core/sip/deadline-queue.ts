@@ -54,7 +54,7 @@ export class DeadlineQueue {
   }
 
   private readonly due = (): void => {
-    this.timer = null;
+    // Until this is over the fired timer stands for the next: who enters meanwhile is not the first to be due.
     const now_ms = this.timers.now_ms;
     let entry: Expiring | null;
     try {
@@ -64,7 +64,7 @@ export class DeadlineQueue {
       }
     } finally {
       // Also where one entry fails: the others must not wait for ever.
-      if (this.first) this.timer ??= this.timers.set(this.first.expires_ms - now_ms, this.due);
+      this.timer = this.first ? this.timers.set(this.first.expires_ms - now_ms, this.due) : null;
     }
   };
 }

@@ -7,7 +7,7 @@ import type { CallRecord, CdrRecord, StoreRecord } from '../../core/acd/records.
 import type { AgentRow, CallRow, FlowRow } from '../../core/acd/view.js';
 import type { Connect, Decision, LegFailed, Media, Report } from '../../core/messages.js';
 import { TimerWheel } from '../../core/timers.js';
-import { checkInvariants } from './invariants.js';
+import { checkInvariants } from '../../tools/sim/invariants.js';
 
 export const START_MS = 1_700_000_000_000;
 

@@ -93,3 +93,13 @@ t.test('an entry that fails does not keep the others from expiring', async (t) =
   advance(300);
   t.same(expired, ['b 101']);
 });
+
+t.test('an entry that enters while others expire does not delay those that are due before it', async (t) => {
+  const { timers, queue, expired, entry, advance } = queueOf(1_000);
+  queue.add(new Entry(() => queue.add(entry('late'))));
+  advance(10);
+  queue.add(entry('b'));
+  advance(5_000);
+  t.same(expired, ['b 1010', 'late 2000']);
+  t.equal(timers.size, 0);
+});

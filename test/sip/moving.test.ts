@@ -344,3 +344,26 @@ t.test('a message played meanwhile does not stop the agent from ringing', async 
   queue.request('BYE');
   t.same(world.told(), ['leg_connected 2']);
 });
+
+t.test('an agent who answers while the caller is moved to a message gets him next', async (t) => {
+  const { world, caller, media, agent, invite, mediaInvite } = queued();
+  media.send('BYE', { dialog: mediaInvite });
+  media.response(200);
+  world.decide({
+    kind: 'connect',
+    call: 'call1',
+    leg: 3,
+    role: 'media',
+    uri: 'sip:queue@10.0.0.2',
+    display: '',
+  });
+  media.reply(media.request('INVITE'), 200, { sdp: sdp('10.0.0.2', 5002) });
+  const toMessage = caller.request('INVITE');
+  agent.reply(invite, 200, { sdp: sdp('10.0.0.3', 6000) });
+  caller.reply(toMessage, 200, { sdp: sdp('10.0.0.1', 4002) });
+  const toAgent = caller.request('INVITE');
+  t.equal(offerOf(toAgent), 'm=audio 6000');
+  caller.reply(toAgent, 200, { sdp: sdp('10.0.0.1', 4002) });
+  agent.request('ACK');
+  t.same(world.told(), ['leg_ended 1', 'leg_connected 3', 'leg_connected 2']);
+});

@@ -23,7 +23,8 @@ export function checkInvariants(dispatcher: Dispatcher): void {
   assert.equal([...acd.call_rows].length, calls.length, 'every row is a call');
 }
 
-function checkCall(dispatcher: Dispatcher, call: Call): void {
+/** One call against itself. */
+export function checkCall(dispatcher: Dispatcher, call: Call): void {
   const name = `call ${call.id} in ${call.state}`;
   assert.equal(dispatcher.callRow(call.row)?.id, call.id, `${name} has its row`);
   assert.notEqual(call.state, 'ended', `${name} is forgotten`);
@@ -38,7 +39,8 @@ function checkCall(dispatcher: Dispatcher, call: Call): void {
   if (call.state !== 'queued') assert.ok(!call.onhold_timer?.pending, `${name} has no on-hold deadline`);
 }
 
-function checkAgent(agent: Agent, held: Call[]): void {
+/** One agent against the calls that hold him. */
+export function checkAgent(agent: Agent, held: Call[]): void {
   const name = `agent ${agent.config.id} in ${agent.state}`;
   const chats = held.filter((call) => call.media === 'msrp').length;
   assert.equal(agent.refs, held.length, `${name} is held by its calls`);

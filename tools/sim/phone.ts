@@ -1,0 +1,394 @@
+/**
+ * A simulated SIP endpoint for one call: its dialog, and transactions with retransmissions on the virtual clock
+ * (RFC 3261 12 and 17), written apart from the engine's. What it does with the call is its manners' business.
+ */
+import { buildResponse } from '../../core/sip/build.js';
+import type { SipRequest, SipResponse } from '../../core/sip/message.js';
+import type { Timer, TimerWheel } from '../../core/timers.js';
+
+const T1_MS = 500;
+const T2_MS = 4_000;
+const TIMEOUT_MS = 64 * T1_MS;
+/** How long a phone that has hung up answers what still comes. */
+const LINGER_MS = 40_000;
+const ENGINE = { host: '192.0.2.1', port: 5060 };
+
+export interface PhoneNet {
+  readonly timers: TimerWheel;
+  send(phone: Phone, text: string): void;
+  /** A token that was not used before. */
+  token(): string;
+  /** A 2xx was sent again for as long as it may be, and no ACK came. */
+  unacknowledged(phone: Phone): void;
+  /** The phone will answer nothing any more. */
+  forget(phone: Phone): void;
+}
+
+/** What a phone does when something happens to it. */
+export interface Manners {
+  /** An INVITE from the engine that starts the call. */
+  invited(invite: Incoming): void;
+  /** A later INVITE of the engine's. */
+  reinvited(invite: Incoming): void;
+  /** The engine's final response to an INVITE of ours; for a 2xx the ACK is ours to send. */
+  answered(response: SipResponse, first: boolean): void;
+  /** A provisional response to our first INVITE. */
+  progress(status: number): void;
+  /** The call is over, whoever ended it. */
+  over(): void;
+}
+
+/** A request of the engine's and our answer to it. */
+export interface Incoming {
+  readonly request: SipRequest;
+  status: number;
+  last: string;
+  acknowledged: boolean;
+  timer: Timer | undefined;
+}
+
+interface Outgoing {
+  readonly method: string;
+  readonly cseq: number;
+  readonly branch: string;
+  readonly text: string;
+  interval_ms: number;
+  again: Timer | undefined;
+  deadline: Timer | undefined;
+  provisional: boolean;
+  status: number;
+  ack: string;
+}
+
+export class Phone {
+  manners!: Manners;
+  state: 'idle' | 'calling' | 'invited' | 'talking' | 'over' = 'idle';
+  /** Hears and says nothing any more, without having hung up. */
+  deaf = false;
+  /** Sends everything new so often. */
+  copies = 1;
+  /** Whether 2xx are acknowledged. */
+  acknowledges = true;
+  takesUpdate = true;
+  session_s = 180;
+  /** `a=` line of the stream's direction, and its port. */
+  sdp: string;
+  private remoteTarget: string;
+  private localTag: string;
+  private local: string;
+  private remote: string;
+  private cseq = 0;
+  private readonly outgoing = new Map<string, Outgoing>();
+  private readonly incoming = new Map<string, Incoming>();
+  private invite: Outgoing | undefined;
+  private hungUp = false;
+
+  constructor(
+    private readonly net: PhoneNet,
+    readonly role: 'caller' | 'agent' | 'media',
+    readonly user: string,
+    readonly host: string,
+    readonly callId: string,
+    uri: string,
+    chat: boolean,
+  ) {
+    this.localTag = net.token();
+    this.remoteTarget = uri;
+    this.local = `"${user}" <sip:${user}@${host}>;tag=${this.localTag}`;
+    this.remote = `<${uri}>`;
+    this.sdp = description(host, chat);
+  }
+
+  get name(): string {
+    return `${this.role} ${this.user}`;
+  }
+
+  after(ms: number, act: () => void): void {
+    this.net.timers.set(ms, () => {
+      if (this.state !== 'over' && !this.deaf) act();
+    });
+  }
+
+  /** Whether an INVITE of ours or of the engine's is under way. */
+  get busy(): boolean {
+    if (this.invite !== undefined && this.invite.status === 0) return true;
+    for (const { request, status, acknowledged } of this.incoming.values())
+      if (request.method === 'INVITE' && (status < 200 || (status < 300 && !acknowledged))) return true;
+    return false;
+  }
+
+  // What it says.
+
+  /** The INVITE that starts the call, or one within it; '' is without an offer. */
+  call(body: string): void {
+    if (this.state === 'idle') this.state = 'calling';
+    this.invite = this.request('INVITE', body, this.timerHeaders('uas'));
+  }
+
+  private timerHeaders(refresher: string): string {
+    return `Supported: timer\r\nAllow: INVITE, ACK, CANCEL, BYE${this.takesUpdate ? ', UPDATE' : ''}\r\nSession-Expires: ${this.session_s};refresher=${refresher}\r\n`;
+  }
+
+  answer(incoming: Incoming, status: number, body = ''): void {
+    if (incoming.status >= 200) return;
+    const { request } = incoming;
+    const headers: [string, string][] = [
+      ['Allow', `INVITE, ACK, CANCEL, BYE${this.takesUpdate ? ', UPDATE' : ''}`],
+    ];
+    const refreshes = request.method === 'INVITE' || request.method === 'UPDATE';
+    if (status >= 200 && status < 300 && refreshes)
+      headers.push(['Require', 'timer'], ['Session-Expires', `${this.session_s};refresher=uac`]);
+    incoming.status = status;
+    incoming.last = buildResponse(request, ENGINE, status, {
+      ...(status === 100 ? {} : { toTag: this.localTag }),
+      contact: this.contact,
+      headers,
+      ...(body === '' ? {} : { body, contentType: 'application/sdp' }),
+    });
+    this.put(incoming.last);
+    if (request.method !== 'INVITE' || status < 200) return;
+    if (status < 300) {
+      this.remoteTarget = request.contact?.uri ?? this.remoteTarget;
+      if (this.state === 'invited') this.state = 'talking';
+    }
+    this.repeat(incoming, T1_MS, this.net.timers.now_ms + TIMEOUT_MS);
+  }
+
+  /** Acknowledges a 2xx, with an answer when the INVITE had no offer. */
+  acknowledge(response: SipResponse, body: string): void {
+    const client = this.outgoing.get(response.via.branch);
+    if (client === undefined) return;
+    this.remoteTarget = response.contact?.uri ?? this.remoteTarget;
+    this.remote = response.header('to') ?? this.remote;
+    client.ack = this.build('ACK', client.cseq, this.newBranch(), body, '');
+    if (this.acknowledges) this.put(client.ack);
+  }
+
+  /** Ends the call as it stands: CANCEL, a refusal or BYE. */
+  hangUp(): void {
+    if (this.hungUp || this.state === 'over') return;
+    if (this.state === 'calling') {
+      this.hungUp = true;
+      if (this.invite?.provisional) this.cancel();
+      return;
+    }
+    if (this.state === 'invited') {
+      for (const invite of this.incoming.values()) if (invite.status < 200) this.answer(invite, 480);
+      return this.end();
+    }
+    this.bye();
+  }
+
+  get leaving(): boolean {
+    return this.hungUp;
+  }
+
+  bye(): void {
+    this.hungUp = true;
+    this.request('BYE', '', '');
+    this.end();
+  }
+
+  private cancel(): void {
+    const invite = this.invite;
+    if (invite === undefined || invite.status !== 0) return;
+    this.request('CANCEL', '', '', invite);
+    this.net.timers.set(TIMEOUT_MS, () => this.end());
+  }
+
+  end(): void {
+    if (this.state === 'over') return;
+    this.state = 'over';
+    this.manners.over();
+    this.net.timers.set(LINGER_MS, () => {
+      for (const client of this.outgoing.values()) this.stop(client);
+      for (const server of this.incoming.values()) this.net.timers.cancel(server.timer);
+      this.net.forget(this);
+    });
+  }
+
+  private get contact(): string {
+    return `<sip:${this.user}@${this.host}:5060>`;
+  }
+
+  private newBranch(): string {
+    return `z9hG4bK${this.net.token()}`;
+  }
+
+  private build(method: string, cseq: number, branch: string, body: string, headers: string): string {
+    const content = body === '' ? '' : 'Content-Type: application/sdp\r\n';
+    return `${method} ${this.remoteTarget} SIP/2.0\r\nVia: SIP/2.0/UDP ${this.host}:5060;branch=${branch};rport\r\nMax-Forwards: 70\r\nFrom: ${this.local}\r\nTo: ${this.remote}\r\nCall-ID: ${this.callId}\r\nCSeq: ${cseq} ${method}\r\nContact: ${this.contact}\r\n${headers}${content}Content-Length: ${body.length}\r\n\r\n${body}`;
+  }
+
+  private request(method: string, body: string, headers: string, cancelled?: Outgoing): Outgoing {
+    const cseq = cancelled?.cseq ?? ++this.cseq;
+    const branch = cancelled?.branch ?? this.newBranch();
+    const text = this.build(method, cseq, branch, body, headers);
+    const client: Outgoing = {
+      method,
+      cseq,
+      branch,
+      text,
+      interval_ms: T1_MS,
+      again: undefined,
+      deadline: undefined,
+      provisional: false,
+      status: 0,
+      ack: '',
+    };
+    this.outgoing.set(cancelled === undefined ? branch : `${branch} CANCEL`, client);
+    this.put(text);
+    this.arm(client);
+    client.deadline = this.net.timers.set(TIMEOUT_MS, () => {
+      this.stop(client);
+      client.status = 408;
+      if (method === 'INVITE') this.end();
+    });
+    return client;
+  }
+
+  private arm(client: Outgoing): void {
+    client.again = this.net.timers.set(client.interval_ms, () => {
+      this.put(client.text);
+      client.interval_ms *= 2;
+      if (client.method !== 'INVITE') client.interval_ms = Math.min(client.interval_ms, T2_MS);
+      this.arm(client);
+    });
+  }
+
+  private stop(client: Outgoing): void {
+    this.net.timers.cancel(client.again);
+    this.net.timers.cancel(client.deadline);
+  }
+
+  /** The final response to an INVITE again, until it is acknowledged. */
+  private repeat(incoming: Incoming, interval_ms: number, until_ms: number): void {
+    incoming.timer = this.net.timers.set(interval_ms, () => {
+      if (this.net.timers.now_ms >= until_ms) {
+        if (incoming.status >= 300 || this.state !== 'talking' || this.deaf) return;
+        this.net.unacknowledged(this);
+        return this.bye();
+      }
+      this.put(incoming.last);
+      this.repeat(incoming, Math.min(interval_ms * 2, T2_MS), until_ms);
+    });
+  }
+
+  private put(text: string): void {
+    if (this.deaf) return;
+    for (let i = 0; i < this.copies; i++) this.net.send(this, text);
+  }
+
+  // What it hears.
+
+  receive(message: SipRequest | SipResponse): void {
+    if (this.deaf) return;
+    if (message.kind === 'response') this.response(message as SipResponse);
+    else this.asked(message as SipRequest);
+  }
+
+  private response(response: SipResponse): void {
+    const key = response.via.branch;
+    const client = this.outgoing.get(response.method === 'CANCEL' ? `${key} CANCEL` : key);
+    if (client === undefined) return;
+    const { status } = response;
+    const isInvite = client.method === 'INVITE';
+    if (client.status !== 0) {
+      if (isInvite && status >= 200 && client.ack !== '' && (status >= 300 || this.acknowledges))
+        this.put(client.ack);
+      return;
+    }
+    if (status < 200) {
+      client.provisional = true;
+      if (!isInvite) return;
+      this.stop(client);
+      if (client === this.invite && this.state === 'calling') {
+        if (this.hungUp) this.cancel();
+        else this.manners.progress(status);
+      }
+      return;
+    }
+    this.stop(client);
+    client.status = status;
+    if (!isInvite) return;
+    const first = this.state === 'calling';
+    if (status >= 300) {
+      const to = response.header('to') ?? '';
+      client.ack = `ACK ${client.text.slice(7, client.text.indexOf('\r\n'))}\r\nVia: SIP/2.0/UDP ${this.host}:5060;branch=${client.branch};rport\r\nMax-Forwards: 70\r\nFrom: ${this.local}\r\nTo: ${to}\r\nCall-ID: ${this.callId}\r\nCSeq: ${client.cseq} ACK\r\nContent-Length: 0\r\n\r\n`;
+      this.put(client.ack);
+      if (first || status === 408 || status === 481) return this.end();
+      return;
+    }
+    if (this.state === 'over') {
+      this.acknowledge(response, '');
+      return;
+    }
+    this.state = 'talking';
+    this.manners.answered(response, first);
+    if (first && this.hungUp) this.bye();
+  }
+
+  private asked(request: SipRequest): void {
+    const { method } = request;
+    if (method === 'ACK') return this.acknowledged(request);
+    const key = `${request.via.branch} ${method}`;
+    const known = this.incoming.get(key);
+    if (known !== undefined) {
+      if (known.last !== '') this.put(known.last);
+      return;
+    }
+    const incoming: Incoming = { request, status: 0, last: '', acknowledged: false, timer: undefined };
+    this.incoming.set(key, incoming);
+    switch (method) {
+      case 'INVITE':
+        return this.inviteCame(incoming);
+      case 'CANCEL':
+        return this.cancelCame(incoming);
+      case 'BYE':
+        this.answer(incoming, this.state === 'over' ? 481 : 200);
+        return this.end();
+      default:
+        return this.answer(incoming, this.state === 'over' ? 481 : 200);
+    }
+  }
+
+  private inviteCame(incoming: Incoming): void {
+    if (this.state === 'over') return this.answer(incoming, 481);
+    if (this.state === 'idle') {
+      const { request } = incoming;
+      this.state = 'invited';
+      this.local = `${request.header('to') ?? ''};tag=${this.localTag}`;
+      this.remote = request.header('from') ?? '';
+      this.remoteTarget = request.contact?.uri ?? '';
+      return this.manners.invited(incoming);
+    }
+    this.incoming.delete(`${incoming.request.via.branch} INVITE`);
+    const { busy } = this;
+    this.incoming.set(`${incoming.request.via.branch} INVITE`, incoming);
+    if (busy) return this.answer(incoming, 491);
+    this.manners.reinvited(incoming);
+  }
+
+  private cancelCame(incoming: Incoming): void {
+    const invite = this.incoming.get(`${incoming.request.via.branch} INVITE`);
+    this.answer(incoming, invite === undefined ? 481 : 200);
+    if (invite === undefined || invite.status >= 200) return;
+    this.answer(invite, 487);
+    if (this.state === 'invited') this.end();
+  }
+
+  private acknowledged(request: SipRequest): void {
+    for (const incoming of this.incoming.values()) {
+      if (incoming.request.method !== 'INVITE' || incoming.request.cseq !== request.cseq) continue;
+      incoming.acknowledged = true;
+      this.net.timers.cancel(incoming.timer);
+    }
+  }
+}
+
+function description(host: string, chat: boolean): string {
+  const stream = chat
+    ? `m=message 2855 TCP/MSRP *\r\na=accept-types:text/plain\r\na=path:msrp://${host}:2855/s;tcp\r\n`
+    : 'm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n';
+  return `v=0\r\no=- 1 1 IN IP4 ${host}\r\ns=-\r\nc=IN IP4 ${host}\r\nt=0 0\r\n${stream}`;
+}
