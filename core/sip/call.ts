@@ -184,6 +184,8 @@ export class Call implements SessionUser, LegContext {
     leg.state = 'joined';
     before?.release();
     this.env.report({ kind: 'leg_connected', call: this.id, leg: leg.number, answered_ms: leg.answered_ms });
+    // An agent may have answered while the caller was moved to a message.
+    this.tryMove();
   }
 
   private discard(leg: PeerLeg, headers: Header = []): void {
@@ -244,8 +246,6 @@ export class Call implements SessionUser, LegContext {
     if (leg.session.acknowledgeDue) leg.session.acknowledge(sdp);
     else this.tell(leg, sdp);
     this.join(leg);
-    // An agent may have answered while the caller was moved to a message.
-    this.tryMove();
   }
 
   private moveRefused(leg: PeerLeg, status: number): void {

@@ -64,13 +64,6 @@ export function sameSession(a: string, b: string): boolean {
   return a.slice(0, inA.start) === b.slice(0, inB.start) && a.slice(inA.end) === b.slice(inB.end);
 }
 
-/** The SDP with every stream switched off. */
-export function withPortsZero(sdp: string): string {
-  let text = sdp.slice(0, sessionEnd(sdp));
-  for (const section of sections(sdp)) text += portZero(section) + section.text.slice(section.line.length);
-  return text;
-}
-
 /** Whether no stream of the SDP is on; so also when it has none. */
 export function allPortsZero(sdp: string): boolean {
   return sections(sdp).every((s) => s.port === 0);

@@ -1,5 +1,4 @@
 /** SIP, SIPS and tel URIs (RFC 3261, 19.1; RFC 3966). */
-import { asBytes } from './bytes.js';
 import { decimal, find, sameName } from './lex.js';
 import { isHostByte, isIpv6Range } from './via.js';
 
@@ -112,16 +111,6 @@ function paramRange(text: string, start: number, name: string): { start: number;
   return undefined;
 }
 
-/** The URI as text. What {@link parseUri} returned comes out equivalent to what went in. */
-export function formatUri(uri: Uri): string {
-  if (uri.scheme === 'tel') return `tel:${uri.user}${uri.params}${uri.headers}`;
-  const password = uri.password === '' ? '' : `:${uri.password}`;
-  const user = uri.user === '' ? '' : `${uri.user}${password}@`;
-  const host = uri.host.includes(':') ? `[${uri.host}]` : uri.host;
-  const port = uri.port === 0 ? '' : `:${uri.port}`;
-  return `${uri.scheme}:${user}${host}${port}${uri.params}${uri.headers}`;
-}
-
 /** Replaces each %HH by its byte; a percent sign that no two hex digits follow stays. */
 export function unescapeUri(s: string): string {
   let percent = s.indexOf('%');
@@ -146,26 +135,4 @@ function hexDigit(s: string, i: number): number {
   if (c >= 48 && c <= 57) return c - 48;
   const letter = c | 32;
   return letter >= 97 && letter <= 102 ? letter - 87 : -1;
-}
-
-/**
- * The URI `text` with the parameter `name=value` (a flag when value is ''), in place of one of that name, else
- * after the others and before any headers. Both are escaped as need be.
- */
-export function withUriParam(text: string, name: string, value: string): string {
-  const at = text.indexOf('@');
-  // A semicolon or question mark may also stand in the user part.
-  const params = firstOf(text, Math.max(at, 0), 59, 63);
-  const param = `;${escapeParam(name)}${value === '' ? '' : `=${escapeParam(value)}`}`;
-  const old = paramRange(text, params, name.toLowerCase());
-  if (old) return text.slice(0, old.start) + param + text.slice(old.end);
-  const query = firstOf(text, params, 63, 63);
-  return text.slice(0, query) + param + text.slice(query);
-}
-
-/** Escapes all but unreserved and param-unreserved. */
-function escapeParam(s: string): string {
-  return asBytes(s).replace(/[^A-Za-z0-9\-_.!~*'()[\]/:&+$]/g, (c) => {
-    return `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
-  });
 }

@@ -110,3 +110,38 @@ t.test('either side hangs up in the middle', async (t) => {
   t.equal(streamOf(caller.request('ACK')), 'm=message 0');
   t.equal(caller.request('INVITE').body, '', 'and is brought back to the queue');
 });
+
+t.test('an agent who answers while the chat is moved to a message gets it next', async (t) => {
+  const { world, caller, agent } = waiting();
+  const other = world.peer('10.0.0.4');
+  // The first agent is refused, then a message and another agent are set up together.
+  caller.reply(caller.request('INVITE'), 488);
+  agent.request('BYE');
+  const message = world.peer('10.0.0.5');
+  world.decide({
+    kind: 'connect',
+    call: 'call1',
+    leg: 4,
+    role: 'media',
+    uri: 'sip:queue@10.0.0.5',
+    display: '',
+  });
+  world.decide({
+    kind: 'connect',
+    call: 'call1',
+    leg: 5,
+    role: 'agent',
+    uri: 'sip:eve@10.0.0.4',
+    display: '',
+  });
+  world.told();
+  message.reply(message.request('INVITE'), 200, { sdp: msrp('10.0.0.5', 5002) });
+  const asked = caller.request('INVITE');
+  other.reply(other.request('INVITE'), 200, { sdp: msrp('10.0.0.4', 7000) });
+  caller.reply(asked, 200, { sdp: msrp('10.0.0.1', 4006) });
+  message.reply(message.request('INVITE'), 200, { sdp: msrp('10.0.0.5', 5004) });
+  t.same(world.told(), ['leg_connected 4']);
+  caller.reply(caller.request('INVITE'), 200, { sdp: msrp('10.0.0.1', 4008) });
+  other.reply(other.request('INVITE'), 200, { sdp: msrp('10.0.0.4', 7002) });
+  t.same(world.told(), ['leg_connected 5']);
+});

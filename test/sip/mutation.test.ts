@@ -5,7 +5,7 @@ import type { SipMessage } from '../../core/sip/message.js';
 import { parseMessage } from '../../core/sip/parser.js';
 import { alignTo, sdpKind, withOrigin } from '../../core/sip/sdp.js';
 import { callIdOf } from '../../core/sip/shard.js';
-import { formatUri, parseUri, uriParam, withUriParam } from '../../core/sip/uri.js';
+import { parseUri, uriParam } from '../../core/sip/uri.js';
 import { lines } from './messages.js';
 
 const sdp =
@@ -125,9 +125,7 @@ function readAll(m: SipMessage): void {
     const uri = parseUri(text);
     if (uri) {
       uriParam(uri, 'lr');
-      formatUri(uri);
     }
-    withUriParam(text, 'x', 'y');
   }
   sdpKind(m.body);
   alignTo(sdp, withOrigin(m.body, '1', 1, 'h'));

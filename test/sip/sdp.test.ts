@@ -8,7 +8,6 @@ import {
   sdpKind,
   sdpMedia,
   withOrigin,
-  withPortsZero,
 } from '../../core/sip/sdp.js';
 
 const head = ['v=0', 'o=alice 1 1 IN IP4 192.0.2.10', 's=-', 'c=IN IP4 192.0.2.10', 't=0 0'];
@@ -56,11 +55,8 @@ t.test('the o= line becomes ours, and nothing else changes', async (t) => {
 });
 
 t.test('streams are switched off one and all', async (t) => {
-  const off = withPortsZero(sdp(head, audio, video));
-  t.equal(
-    off,
-    sdp(head, ['m=audio 0 RTP/AVP 0 101', ...audio.slice(1)], ['m=video 0 RTP/AVP 96', ...video.slice(1)]),
-  );
+  const off = rejectAll(sdp(head, audio, video));
+  t.strictSame(mlines(off), ['m=audio 0 RTP/AVP 0 101', 'm=video 0 RTP/AVP 96']);
   t.ok(allPortsZero(off));
   t.notOk(allPortsZero(sdp(head, audio)));
   t.ok(allPortsZero(sdp(head)), 'no stream is no media');
@@ -122,7 +118,7 @@ t.test('thousands of streams, lines without ends: nothing throws or crawls', asy
   for (const odd of ['', '\n', 'm=', 'm=\r', 'o=', 'v=', 'm=audio 1', '\nm=audio 1 x\n\n', 'o=x', '\r\r\n']) {
     for (const other of ['', odd, sdp(head, audio)]) {
       t.equal(sdpMedia(alignTo(odd, other)).length, sdpMedia(odd).length);
-      t.ok(allPortsZero(withPortsZero(odd)));
+      t.ok(allPortsZero(rejectAll(odd)));
       t.ok(sameSession(withOrigin(odd, '1', 1, 'h'), withOrigin(odd, '2', 2, 'h')));
       t.equal(sdpMedia(rejectAll(odd)).length, sdpMedia(odd).length);
     }

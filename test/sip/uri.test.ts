@@ -1,5 +1,5 @@
 import t from 'tap';
-import { formatUri, parseUri, unescapeUri, uriParam, withUriParam } from '../../core/sip/uri.js';
+import { parseUri, unescapeUri, uriParam } from '../../core/sip/uri.js';
 
 t.test('SIP URIs and their parts', async (t) => {
   t.strictSame(parseUri('sip:alice:secret@Example.COM:5070;transport=tcp;lr?Subject=hi&x=y'), {
@@ -57,18 +57,6 @@ t.test('what is no SIP URI', async (t) => {
   }
 });
 
-t.test('a URI comes out as it went in', async (t) => {
-  for (const text of [
-    'sip:a@h',
-    'sips:a:b@h:1;x;y=z?q=1',
-    'sip:[2001:db8::1]:5060;lr',
-    'tel:911;x=y',
-    'sip:h',
-  ]) {
-    t.equal(formatUri(parseUri(text) as NonNullable<ReturnType<typeof parseUri>>), text);
-  }
-});
-
 t.test('parameters are found by name in any case, with their escapes undone', async (t) => {
   const uri = parseUri('sip:a@h;Transport=TCP;lr;x=%41%zz;%79=2;empty=');
   if (!uri) return t.fail('a good URI');
@@ -80,13 +68,4 @@ t.test('parameters are found by name in any case, with their escapes undone', as
   t.equal(uriParam(uri, 'trans'), undefined);
   t.equal(unescapeUri('%41%'), 'A%');
   t.equal(unescapeUri('%4%41'), '%4A');
-});
-
-t.test('a parameter is put behind the others, before the headers, in place of its namesake', async (t) => {
-  t.equal(withUriParam('sip:q@h', 'pos', '3'), 'sip:q@h;pos=3');
-  t.equal(withUriParam('sip:q@h;lr?x=1', 'pos', '3'), 'sip:q@h;lr;pos=3?x=1');
-  t.equal(withUriParam('sip:q@h;POS=1;lr', 'pos', '3'), 'sip:q@h;pos=3;lr');
-  t.equal(withUriParam('sip:q;pos=1@h', 'pos', '3'), 'sip:q;pos=1@h;pos=3', 'the user part is not touched');
-  t.equal(withUriParam('sip:h', 'lr', ''), 'sip:h;lr');
-  t.equal(withUriParam('tel:1', 'x', 'a;b=c\r\n'), 'tel:1;x=a%3Bb%3Dc%0D%0A');
 });
