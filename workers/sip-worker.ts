@@ -2,12 +2,11 @@
  * A SIP worker: the long-lived task of one Piscina thread. It owns the calls of its shards, from datagram to
  * dialog; what has happened goes to the dispatcher as reports, what to do comes back as decisions.
  */
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:dgram';
 import type { MessagePort } from 'node:worker_threads';
+import { callId } from '../core/call-id.js';
 import type { Decision, Report } from '../core/messages.js';
 import { B2bua } from '../core/sip/b2bua.js';
-import { flatten } from '../core/sip/bytes.js';
 import type { B2buaEnvironment, B2buaOptions } from '../core/sip/environment.js';
 import { callIdOf, shardOf } from '../core/sip/shard.js';
 import type { Path } from '../core/sip/transport.js';
@@ -18,6 +17,7 @@ import { type DoorbellDescriptor, DoorbellListener } from '../ipc/doorbell.js';
 import { type LinkDescriptor, LinkReader, LinkWriter } from '../ipc/link.js';
 import { AddressChooser, hostPort, type ListenAddress } from './addresses.js';
 import type { RouteRule } from './config.js';
+import { Entropy } from './entropy.js';
 import { createLogger, type LogLevel } from './log.js';
 import { SipResolver } from './resolver.js';
 import { type Router, routerOf } from './routing.js';
@@ -55,8 +55,6 @@ export type WorkerOrder = { kind: 'drain' } | { kind: 'stop' };
 export type WorkerNotice = { kind: 'ready' } | { kind: 'calls'; count: number };
 
 const DRAIN_AT_ONCE = 512;
-/** 80 bits: no two of a network's dialogs share a tag. */
-const TOKEN_CHARACTERS = 20;
 /** After the last BYE, time for its answers and for what they cause. */
 const FAREWELL_MS = 200;
 
@@ -91,18 +89,20 @@ class SipWorker {
   private sockets: Socket[] = [];
   private readonly sentBy: string[] = [];
   private outbox: { path: Path; text: string }[] = [];
-  private tokens = '';
-  private tokensAt = 0;
+  private readonly entropy = new Entropy();
   /** Datagrams that could not be sent since that was last said. */
   private unsent = 0;
   private unsent_said_ms = 0;
   /** A report of this turn wants a decision. */
   private urgent = false;
+  /** Where our calls begin, as their ids say. */
+  private readonly origin: string;
   private calls = 0;
   private draining = false;
 
   constructor(private readonly task: SipWorkerTask) {
     this.log = createLogger(`sip-${task.index}`, task.log_level);
+    this.origin = `${task.run}-${task.index.toString(36)}`;
     this.stopped = new Promise((resolve) => {
       this.resolveStopped = resolve;
     });
@@ -216,7 +216,7 @@ class SipWorker {
       this.unsent_said_ms = now_ms();
     }
     this.turns.begin();
-    this.b2bua.layer.transportFailed(path);
+    this.b2bua.transportFailed(path);
   }
 
   private order(order: WorkerOrder): void {
@@ -234,7 +234,7 @@ class SipWorker {
       send: (path, text) => {
         this.outbox.push({ path, text });
       },
-      token: () => this.token(),
+      token: () => this.entropy.token(),
       random: () => Math.random(),
       socketFor: (host) => this.task.listen.length + Math.max(0, this.chooser.choose(host)),
       sentBy: (socket) => this.sentBy[socket] as string,
@@ -253,7 +253,8 @@ class SipWorker {
         this.reports.send(report);
         if (report.kind !== 'leg_ringing') this.urgent = true;
       },
-      newCallId: () => `${this.task.run}-${this.task.index.toString(36)}-${(this.calls++).toString(36)}`,
+      newCall: () => ({ id: callId(this.origin, this.calls++), seed: this.entropy.seed() }),
+      recorder: undefined,
       log: (level, message, fields) => this.log[level](fields ?? {}, message),
     };
   }
@@ -261,15 +262,5 @@ class SipWorker {
   /** The outbound proxy takes what starts a dialog; inside it the route set says where to (RFC 3261 12.2.1.1). */
   private firstHop(uri: string): string {
     return this.task.outbound_proxy === '' ? uri : this.task.outbound_proxy;
-  }
-
-  /** Tokens are cut from blocks: a call into the generator costs more than a token. */
-  private token(): string {
-    if (this.tokensAt + TOKEN_CHARACTERS > this.tokens.length) {
-      this.tokens = randomBytes(4096).toString('hex');
-      this.tokensAt = 0;
-    }
-    this.tokensAt += TOKEN_CHARACTERS;
-    return flatten(this.tokens.slice(this.tokensAt - TOKEN_CHARACTERS, this.tokensAt));
   }
 }

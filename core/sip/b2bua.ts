@@ -8,19 +8,16 @@ import type { Decision } from '../messages.js';
 import { buildResponse } from './build.js';
 import { flatten, utf8FromBytes } from './bytes.js';
 import { Call } from './call.js';
+import { CallScope } from './call-scope.js';
 import { MAX_ROUTES } from './dialog.js';
 import { ALLOW, type B2buaEnvironment, type B2buaOptions } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
+import { parseMessage } from './parser.js';
+import type { CallIdentity, CallStart } from './recorder.js';
 import { sdpKind } from './sdp.js';
+import type { Session } from './session.js';
 import { MIN_SE_S, SessionTimer } from './session-timer.js';
-import {
-  type ClientTx,
-  type Layer,
-  type Registry,
-  type RequestOwner,
-  registryKey,
-  type ServerTx,
-} from './session-user.js';
+import { type ClientTx, type Layer, type RequestOwner, registryKey, type ServerTx } from './session-user.js';
 import { shardOf } from './shard.js';
 import { TransactionLayer, type TransactionUser } from './transaction-layer.js';
 import type { Path, SipTimes } from './transport.js';
@@ -34,7 +31,11 @@ const KNOWN_METHODS = new Set(
 export class B2bua implements TransactionUser<RequestOwner> {
   readonly layer: Layer;
   private readonly calls = new Map<string, Call>();
-  private readonly sessions: Registry = new Map();
+  private readonly sessions = new Map<string, Session>();
+  /** By call id and by the caller's Call-ID: what a datagram is recorded for. */
+  private readonly scopes = new Map<string, CallScope>();
+  /** The beginning that is being played again. */
+  private restarting: CallStart | undefined;
 
   constructor(
     private readonly env: B2buaEnvironment,
@@ -56,13 +57,25 @@ export class B2bua implements TransactionUser<RequestOwner> {
 
   /** A datagram, as a byte string. */
   receive(text: string, path: Path): void {
-    this.layer.receive(text, path);
+    const message = parseMessage(text);
+    if (message.kind !== 'failure' && !beginsCall(message)) {
+      const scope = this.scopeOf(message);
+      if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
+    }
+    this.layer.take(message, path);
+  }
+
+  /** The shell could not send there. */
+  transportFailed(path: Path): void {
+    this.env.recorder?.unreachable(path);
+    this.layer.transportFailed(path);
   }
 
   /** Carries out a decision; one about a call that is gone is no error, it crossed the report. */
   decide(decision: Decision): void {
     const call = this.calls.get(decision.call);
     if (call === undefined) return;
+    this.env.recorder?.decision(call.scope, decision);
     switch (decision.kind) {
       case 'connect':
         return call.connect(decision);
@@ -80,6 +93,26 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** Ends every call with BYE or 503: the engine stops. */
   endAll(why: string): void {
     for (const call of [...this.calls.values()]) call.abandon(why);
+  }
+
+  // Playing again what was recorded.
+
+  /** Begins a call as it began before. @returns false when it does not begin */
+  restart(start: CallStart): boolean {
+    this.restarting = start;
+    this.layer.receive(start.text, start.path);
+    this.restarting = undefined;
+    return this.calls.has(start.id);
+  }
+
+  /** A recorded answer. @returns false when the call has not asked */
+  answer(call: string, question: number, value: unknown): boolean {
+    return this.scopes.get(call)?.answer(question, value) ?? false;
+  }
+
+  /** Asks again what was being asked when the recording ended. */
+  askAgain(): void {
+    for (const scope of new Set(this.scopes.values())) scope.askAgain();
   }
 
   // The transaction user.
@@ -134,7 +167,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
 
   /** An INVITE outside any dialog: a new call, or a refusal. */
   private invite(tx: ServerTx, request: SipRequest): void {
-    if (!this.env.accepting()) return this.refuse(tx, 503, this.retryAfter());
+    const { restarting } = this;
+    if (restarting === undefined && !this.env.accepting()) return this.refuse(tx, 503, this.retryAfter());
     const maxForwards = request.maxForwards ?? 70;
     if (maxForwards <= 0) return this.refuse(tx, 483);
     if (request.body !== '' && request.contentType !== 'application/sdp') {
@@ -148,16 +182,18 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (parseUri(request.contact?.uri ?? '') === undefined)
       return this.refuse(tx, 400, [['Reason', 'SIP;cause=400;text="no Contact"']]);
     if (request.list('record-route').length > MAX_ROUTES) return this.refuse(tx, 513);
-    const routed = this.env.route(request, tx.path);
+    const routed = restarting?.routed ?? this.env.route(request, tx.path);
     if ('status' in routed) return this.refuse(tx, routed.status, [['Reason', routed.reason]]);
 
+    const identity = restarting ?? this.env.newCall();
+    const { id } = identity;
+    const scope = this.open(identity, request, tx);
+    this.env.recorder?.started(scope, { ...identity, routed, text: request.text, path: tx.path });
     const from = parseUri(request.from.uri);
     const media = routed.media ?? (request.body === '' ? 'rtp' : sdpKind(request.body));
-    const id = this.env.newCallId();
     const call = new Call(
-      this.env,
+      scope,
       this.layer,
-      this.sessions,
       this.options,
       tx,
       {
@@ -169,7 +205,10 @@ export class B2bua implements TransactionUser<RequestOwner> {
         chat: media === 'msrp',
         identity: this.identity(request),
       },
-      (ended) => this.calls.delete(ended.id),
+      (ended) => {
+        this.calls.delete(ended.id);
+        ended.scope.callEnded();
+      },
     );
     tx.owner = { response() {}, noResponse() {}, cancelled: () => call.cancelled() };
     this.calls.set(id, call);
@@ -183,6 +222,34 @@ export class B2bua implements TransactionUser<RequestOwner> {
       caller_user: from === undefined ? undefined : utf8FromBytes(unescapeUri(from.user)),
       caller_display: utf8FromBytes(request.from.display),
     });
+  }
+
+  private open(identity: CallIdentity, request: SipRequest, tx: ServerTx): CallScope {
+    const callId = flatten(request.callId);
+    const scope = new CallScope(this.env, identity, callId, tx, this.sessions, (over) => this.close(over));
+    this.scopes.set(callId, scope);
+    this.scopes.set(identity.id, scope);
+    return scope;
+  }
+
+  private close(scope: CallScope): void {
+    this.scopes.delete(scope.id);
+    // A caller whose call was refused may have come again with the same Call-ID.
+    if (this.scopes.get(scope.callerCallId) === scope) this.scopes.delete(scope.callerCallId);
+    this.env.recorder?.over(scope);
+  }
+
+  /** The call that a message is about, by our tag in it, else by its Call-ID: the caller's, or one that names the call. */
+  private scopeOf(message: SipRequest | SipResponse): CallScope | undefined {
+    const session = this.sessions.get(
+      registryKey(message.kind === 'request' ? message.toTag : message.fromTag),
+    );
+    if (session !== undefined) return session.scope;
+    const { callId } = message;
+    const callers = this.scopes.get(callId);
+    if (callers !== undefined) return callers;
+    const dot = callId.indexOf('.');
+    return dot < 0 ? undefined : this.scopes.get(callId.slice(0, dot));
   }
 
   /** Headers that tell an agent who calls (RFC 3323, RFC 3325 and those configured). */
@@ -202,4 +269,9 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private retryAfter(): [string, string][] {
     return [['Retry-After', String(1 + Math.floor(this.env.random() * 3))]];
   }
+}
+
+/** Whether it is an INVITE outside a dialog: new, and recorded as a beginning, or one that is absorbed. */
+function beginsCall(message: SipRequest | SipResponse): boolean {
+  return message.kind === 'request' && message.method === 'INVITE' && message.toTag === '';
 }

@@ -9,7 +9,8 @@ import { assert } from '../assert.js';
 import type { Connect, EndCall } from '../messages.js';
 import type { Timer } from '../timers.js';
 import { bytesFromUtf8 } from './bytes.js';
-import { type B2buaEnvironment, type B2buaOptions, MOVE_TIMEOUT_MS } from './environment.js';
+import type { CallScope } from './call-scope.js';
+import { type B2buaOptions, MOVE_TIMEOUT_MS } from './environment.js';
 import { carryInvite, carryRequest, type Exchange } from './exchange.js';
 import { introduce } from './introduction.js';
 import type { SipRequest, SipResponse } from './message.js';
@@ -17,7 +18,7 @@ import { sdpOf } from './message-facts.js';
 import { ELSEWHERE, type LegContext, PeerLeg } from './peer-leg.js';
 import { alignTo, allPortsZero, sameSession } from './sdp.js';
 import { Session } from './session.js';
-import type { Header, Layer, Registry, ServerTx, SessionUser } from './session-user.js';
+import type { Header, Layer, ServerTx, SessionUser } from './session-user.js';
 
 export interface CallSetup {
   id: string;
@@ -43,6 +44,7 @@ export class Call implements SessionUser, LegContext {
   private readonly caller: Session;
   private answered = false;
   private ended = false;
+  private lastLeg = 0;
   /** The leg that the caller is joined to. */
   private current: PeerLeg | undefined;
   /** Legs not yet joined: at most one of each role. */
@@ -60,9 +62,8 @@ export class Call implements SessionUser, LegContext {
   private reason: Header = [];
 
   constructor(
-    readonly env: B2buaEnvironment,
+    readonly scope: CallScope,
     readonly layer: Layer,
-    readonly registry: Registry,
     readonly options: B2buaOptions,
     tx: ServerTx,
     setup: CallSetup,
@@ -76,12 +77,15 @@ export class Call implements SessionUser, LegContext {
     this.callerDisplay = setup.callerDisplay;
     this.chat = setup.chat;
     this.identity = setup.identity;
-    this.caller = Session.incoming(env, layer, registry, tx, env.token(), this);
+    this.caller = Session.incoming(scope, layer, tx, scope.token(), this);
   }
 
   // Decisions.
 
   connect(decision: Connect): void {
+    // Said again after a restart, in case it was lost.
+    if (decision.leg <= this.lastLeg) return;
+    this.lastLeg = decision.leg;
     for (const leg of [...this.setups]) {
       if (!this.answered || leg.role === decision.role) this.discard(leg, ELSEWHERE);
     }
@@ -118,7 +122,7 @@ export class Call implements SessionUser, LegContext {
       headers.push(['Reason', `SIP;cause=${status};text="${text}"`]);
     }
     // So that a carrier's calls do not all come back at once.
-    if (status === 503) headers.push(['Retry-After', String(1 + Math.floor(this.env.random() * 3))]);
+    if (status === 503) headers.push(['Retry-After', String(1 + Math.floor(this.scope.random() * 3))]);
     this.caller.refuseInvite(status, headers);
     this.caller.forget();
   }
@@ -126,7 +130,7 @@ export class Call implements SessionUser, LegContext {
   /** The engine itself cannot go on with the call. */
   abandon(why: string): void {
     this.end({ kind: 'end', call: this.id, status: 503, reason: '' });
-    this.env.report({ kind: 'call_lost', call: this.id, at_ms: this.env.timers.now_ms, why });
+    this.scope.report({ kind: 'call_lost', call: this.id, at_ms: this.scope.timers.now_ms, why });
   }
 
   // Setting up legs.
@@ -138,7 +142,7 @@ export class Call implements SessionUser, LegContext {
   legProvisional(leg: PeerLeg, response: SipResponse): void {
     if (!leg.ringing && response.status !== 181) {
       leg.ringing = true;
-      this.env.report({ kind: 'leg_ringing', call: this.id, leg: leg.number });
+      this.scope.report({ kind: 'leg_ringing', call: this.id, leg: leg.number });
     }
     if (!this.answered) this.caller.progress(response.status, sdpOf(response), this.tagFor(leg));
   }
@@ -157,7 +161,7 @@ export class Call implements SessionUser, LegContext {
 
   legRefused(leg: PeerLeg, status: number): void {
     this.setups = this.setups.filter((setup) => setup !== leg);
-    this.env.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'peer' });
+    this.scope.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'peer' });
   }
 
   /** Each destination shows the caller a To-tag of its own, as a forking proxy would (RFC 3261 12.1.2). */
@@ -183,7 +187,12 @@ export class Call implements SessionUser, LegContext {
     this.astray = false;
     leg.state = 'joined';
     before?.release();
-    this.env.report({ kind: 'leg_connected', call: this.id, leg: leg.number, answered_ms: leg.answered_ms });
+    this.scope.report({
+      kind: 'leg_connected',
+      call: this.id,
+      leg: leg.number,
+      answered_ms: leg.answered_ms,
+    });
     // An agent may have answered while the caller was moved to a message.
     this.tryMove();
   }
@@ -202,7 +211,7 @@ export class Call implements SessionUser, LegContext {
     const leg = ready.find((setup) => setup.role === 'agent') ?? ready[0];
     if (leg === undefined) return this.astray ? this.rejoin() : undefined;
     this.moving = leg;
-    this.moveTimer = this.env.timers.set(MOVE_TIMEOUT_MS, () => this.loseCaller());
+    this.moveTimer = this.scope.timers.set(MOVE_TIMEOUT_MS, () => this.loseCaller());
     if (this.chat) return this.moveChat(leg);
     this.caller.invite(leg.session.remoteSdp, {
       answered: (sdp) => this.moved(leg, sdp),
@@ -212,7 +221,7 @@ export class Call implements SessionUser, LegContext {
 
   private moveChat(leg: PeerLeg): void {
     introduce(this.caller, leg.session, {
-      callerOffered: () => this.env.timers.cancel(this.moveTimer),
+      callerOffered: () => this.scope.timers.cancel(this.moveTimer),
       callerRefused: (status) => this.moveRefused(leg, status),
       met: () => {
         this.moveOver();
@@ -259,16 +268,16 @@ export class Call implements SessionUser, LegContext {
 
   private tryAgain(): void {
     // The Call-ID is the caller's: our side waits the shorter time (RFC 3261 14.1).
-    this.moveAgain = this.env.timers.set(this.env.random() * 2_000, () => this.tryMove());
+    this.moveAgain = this.scope.timers.set(this.scope.random() * 2_000, () => this.tryMove());
   }
 
   private moveFailed(leg: PeerLeg, status: number): void {
     this.discard(leg);
-    this.env.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'caller' });
+    this.scope.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'caller' });
   }
 
   private moveOver(): void {
-    this.env.timers.cancel(this.moveTimer);
+    this.scope.timers.cancel(this.moveTimer);
     this.moving = undefined;
   }
 
@@ -352,10 +361,10 @@ export class Call implements SessionUser, LegContext {
   onBye(_session: Session, request: SipRequest): void {
     const reason = request.header('reason');
     if (!this.finish(reason === undefined ? [] : [['Reason', reason]])) return;
-    this.env.report({
+    this.scope.report({
       kind: 'caller_gone',
       call: this.id,
-      at_ms: this.env.timers.now_ms,
+      at_ms: this.scope.timers.now_ms,
       how: this.answered ? 'bye' : 'cancel',
     });
   }
@@ -365,14 +374,14 @@ export class Call implements SessionUser, LegContext {
     if (this.answered || !this.finish()) return;
     this.caller.refuseInvite(487);
     this.caller.forget();
-    this.env.report({ kind: 'caller_gone', call: this.id, at_ms: this.env.timers.now_ms, how: 'cancel' });
+    this.scope.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'cancel' });
   }
 
   /** The caller is there no more, though he has not said so. */
   private loseCaller(): void {
     if (!this.finish()) return;
     this.hangUpCaller([]);
-    this.env.report({ kind: 'caller_gone', call: this.id, at_ms: this.env.timers.now_ms, how: 'lost' });
+    this.scope.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'lost' });
   }
 
   // The legs' side.
@@ -408,7 +417,12 @@ export class Call implements SessionUser, LegContext {
       const reason = request?.header('reason');
       this.reason = reason === undefined ? [] : [['Reason', reason]];
       this.current = undefined;
-      this.env.report({ kind: 'leg_ended', call: this.id, leg: leg.number, at_ms: this.env.timers.now_ms });
+      this.scope.report({
+        kind: 'leg_ended',
+        call: this.id,
+        leg: leg.number,
+        at_ms: this.scope.timers.now_ms,
+      });
       return;
     }
     assert(this.setups.includes(leg), 'a leg that can hang up is joined or being set up');
@@ -435,8 +449,8 @@ export class Call implements SessionUser, LegContext {
     const leg = this.current;
     this.current = undefined;
     leg?.release(headers);
-    this.env.timers.cancel(this.moveTimer);
-    this.env.timers.cancel(this.moveAgain);
+    this.scope.timers.cancel(this.moveTimer);
+    this.scope.timers.cancel(this.moveAgain);
     this.finished(this);
     return true;
   }

@@ -1,6 +1,7 @@
 /** What the B2BUA needs from the thread that runs it, and what it can be told to do differently. */
 import type { Report } from '../messages.js';
 import type { SipRequest } from './message.js';
+import type { CallIdentity, Recorder } from './recorder.js';
 import type { Path, SipEnvironment } from './transport.js';
 
 /** A place to send to; addresses, not names. */
@@ -20,7 +21,8 @@ export interface B2buaEnvironment extends SipEnvironment {
   /** How Via and Contact name a local socket: `host:port`, never a wildcard address. */
   sentBy(socket: number): string;
   /**
-   * Where requests to `uri` go (RFC 3263), best first; none when it cannot be told. Answers at once for addresses.
+   * Where requests to `uri` go (RFC 3263), best first; none when it cannot be told. Answers at once for addresses,
+   * and only for them.
    * `first` says that the request starts a dialog: an outbound proxy takes those.
    */
   resolve(uri: string, found: (targets: readonly Target[]) => void, first: boolean): void;
@@ -29,8 +31,10 @@ export interface B2buaEnvironment extends SipEnvironment {
   /** False while the engine takes no new calls: the way to the dispatcher is filling up, or it is stopping. */
   accepting(): boolean;
   report(report: Report): void;
-  /** A fresh call id: unique over restarts, short, of token characters. */
-  newCallId(): string;
+  /** Names a new call. */
+  newCall(): CallIdentity;
+  /** Told of every input of a call; undefined where nobody keeps them. */
+  readonly recorder: Recorder | undefined;
   /** A random fraction, 0 <= n < 1. */
   random(): number;
   /** One line for people. */

@@ -3,16 +3,12 @@
  * released. It knows its own far end; what its answer means for the caller is the call's business.
  */
 import type { Timer } from '../timers.js';
-import {
-  type B2buaEnvironment,
-  type B2buaOptions,
-  MEDIA_SETUP_TIMEOUT_MS,
-  type Target,
-} from './environment.js';
+import type { CallScope } from './call-scope.js';
+import { type B2buaOptions, MEDIA_SETUP_TIMEOUT_MS, type Target } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { formatNameAddr, parseNameAddr } from './name-addr.js';
 import { Session } from './session.js';
-import type { Header, Layer, Registry, ServerTx, SessionUser } from './session-user.js';
+import type { Header, Layer, ServerTx, SessionUser } from './session-user.js';
 import { mintCallId } from './shard.js';
 import { parseUri } from './uri.js';
 
@@ -23,9 +19,8 @@ export const ELSEWHERE: Header = [['Reason', 'SIP;cause=200;text="Call completed
 
 /** What every leg of a call has from its call. */
 export interface LegContext {
-  readonly env: B2buaEnvironment;
+  readonly scope: CallScope;
   readonly layer: Layer;
-  readonly registry: Registry;
   readonly options: B2buaOptions;
   readonly id: string;
   readonly shard: number;
@@ -77,13 +72,13 @@ export class PeerLeg implements SessionUser {
 
   /** Sends the INVITE, with `offer` or, with '', without one. */
   start(offer: string): void {
-    const { env, options } = this.context;
+    const { scope, options } = this.context;
     this.offer = offer;
     const limit_ms = this.role === 'agent' ? options.agent_ring_timeout_ms : MEDIA_SETUP_TIMEOUT_MS;
-    this.noAnswer = env.timers.set(limit_ms, () => this.giveUp());
+    this.noAnswer = scope.timers.set(limit_ms, () => this.giveUp());
     if (this.role === 'agent')
-      this.noResponse = env.timers.set(options.agent_no_response_timeout_ms, () => this.giveUp());
-    env.resolve(
+      this.noResponse = scope.timers.set(options.agent_no_response_timeout_ms, () => this.giveUp());
+    scope.resolve(
       this.uri,
       (targets) => {
         if (this.state !== 'inviting') return;
@@ -115,16 +110,15 @@ export class PeerLeg implements SessionUser {
   }
 
   private attempt(): void {
-    const { env, layer, registry, id, shard, maxForwards, callerUri, callerDisplay, identity } = this.context;
+    const { scope, layer, id, shard, maxForwards, callerUri, callerDisplay, identity } = this.context;
     const target = this.targets[this.nextTarget++] as Target;
     const display = this.display === '' ? callerDisplay : this.display;
     const session = Session.outgoing(
-      env,
+      scope,
       layer,
-      registry,
       {
         callId: mintCallId(`${id}.${this.number}.${this.attempts++}.`, shard),
-        localTag: env.token(),
+        localTag: scope.token(),
         uri: this.uri,
         from: formatNameAddr(display, callerUri),
         to: `<${this.uri}>`,
@@ -145,14 +139,14 @@ export class PeerLeg implements SessionUser {
 
   private provisional(response: SipResponse): void {
     if (this.state !== 'inviting') return;
-    this.context.env.timers.cancel(this.noResponse);
+    this.context.scope.timers.cancel(this.noResponse);
     if (response.status > 100) this.context.legProvisional(this, response);
   }
 
   private answered(session: Session, sdp: string): void {
     if (this.state !== 'inviting') return session.bye();
     this.stopTimers();
-    this.answered_ms = this.context.env.timers.now_ms;
+    this.answered_ms = this.context.scope.timers.now_ms;
     this.state = 'answered';
     this.context.legAnswered(this, sdp);
   }
@@ -183,8 +177,8 @@ export class PeerLeg implements SessionUser {
   }
 
   private stopTimers(): void {
-    this.context.env.timers.cancel(this.noResponse);
-    this.context.env.timers.cancel(this.noAnswer);
+    this.context.scope.timers.cancel(this.noResponse);
+    this.context.scope.timers.cancel(this.noAnswer);
   }
 
   // The far end's own requests.

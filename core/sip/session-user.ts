@@ -51,7 +51,10 @@ export interface SessionUser {
 }
 
 /** Where sessions are found by their local tag. */
-export type Registry = Map<string, Session>;
+export interface Registry {
+  set(key: string, session: Session): void;
+  delete(key: string): boolean;
+}
 
 /** A local tag may carry a suffix per destination that a caller's INVITE was tried at; one session has them all. */
 export function registryKey(localTag: string): string {

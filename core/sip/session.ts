@@ -9,9 +9,10 @@ import { assert } from '../assert.js';
 import type { Timer } from '../timers.js';
 import { buildResponse } from './build.js';
 import { flatten } from './bytes.js';
+import type { CallScope } from './call-scope.js';
 import { Dialog } from './dialog.js';
 import { contactOf, dialogRequest } from './dialog-request.js';
-import { ALLOW, type B2buaEnvironment } from './environment.js';
+import { ALLOW } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { bodyIsSdp, sdpOf, takesUpdate } from './message-facts.js';
 import { OwnDescription } from './own-description.js';
@@ -24,12 +25,12 @@ import {
   type InviteOutcome,
   type Layer,
   type OutgoingInvite,
-  type Registry,
   type RequestOwner,
   registryKey,
   type ServerTx,
   type SessionUser,
 } from './session-user.js';
+import { branchOf } from './transaction-key.js';
 import type { Path } from './transport.js';
 import { Unacknowledged } from './unacknowledged.js';
 
@@ -65,20 +66,20 @@ export class Session implements RequestOwner {
   private peerUpdates = false;
 
   private constructor(
-    private readonly env: B2buaEnvironment,
+    /** The call's. */
+    readonly scope: CallScope,
     private readonly layer: Layer,
-    private readonly registry: Registry,
     readonly dialog: Dialog,
     /** Local socket and the peer's address. */
     private path: Path,
     private readonly user: SessionUser,
     private readonly initial: OutgoingInvite | undefined,
   ) {
-    this.own = new OwnDescription(String(Math.floor(env.random() * 2 ** 31)));
+    this.own = new OwnDescription(String(Math.floor(scope.random() * 2 ** 31)));
     this.key = registryKey(dialog.localTag);
-    registry.set(this.key, this);
+    scope.set(this.key, this);
     this.timer = new SessionTimer(
-      env.timers,
+      scope.timers,
       () => this.refreshSession(),
       () => user.onLost(this),
     );
@@ -86,15 +87,14 @@ export class Session implements RequestOwner {
 
   /** The callee's side of a caller's INVITE; `acceptInvite` and the like answer it. */
   static incoming(
-    env: B2buaEnvironment,
+    scope: CallScope,
     layer: Layer,
-    registry: Registry,
     tx: ServerTx,
     localTag: string,
     user: SessionUser,
   ): Session {
     const dialog = Dialog.fromInvite(tx.request, localTag);
-    const session = new Session(env, layer, registry, dialog, tx.path, user, undefined);
+    const session = new Session(scope, layer, dialog, tx.path, user, undefined);
     session.openInvite = tx;
     tx.owner = session;
     session.openOffer = flatten(tx.request.body);
@@ -103,17 +103,11 @@ export class Session implements RequestOwner {
   }
 
   /** The caller's side: nothing is sent before `invite`. */
-  static outgoing(
-    env: B2buaEnvironment,
-    layer: Layer,
-    registry: Registry,
-    invite: OutgoingInvite,
-    user: SessionUser,
-  ): Session {
+  static outgoing(scope: CallScope, layer: Layer, invite: OutgoingInvite, user: SessionUser): Session {
     const { callId, from, localTag, to, uri, routes, target } = invite;
     const dialog = new Dialog(callId, from, localTag, to, '', 0, uri, routes);
-    const path = { socket: env.socketFor(target.host), host: target.host, port: target.port };
-    return new Session(env, layer, registry, dialog, path, user, invite);
+    const path = { socket: scope.socketFor(target.host), host: target.host, port: target.port };
+    return new Session(scope, layer, dialog, path, user, invite);
   }
 
   /** Our SDP as last sent, '' before the first. */
@@ -153,7 +147,7 @@ export class Session implements RequestOwner {
     this.cancelWaiting = undefined;
     this.localPending = sdp !== '';
     if (this.established)
-      this.inviteLimit = this.env.timers.set(64 * this.layer.times.t1_ms, () => this.cancel([]));
+      this.inviteLimit = this.scope.timers.set(64 * this.layer.times.t1_ms, () => this.cancel([]));
     if (sdp !== '') this.ownSdp(extendTo(this.localSdp, sdp));
     this.sendInvite();
   }
@@ -225,7 +219,7 @@ export class Session implements RequestOwner {
         body: own,
       }),
     );
-    const { timers } = this.env;
+    const { timers } = this.scope;
     this.unacknowledged = new Unacknowledged(timers, this.layer.times, tx, text, then, () =>
       this.neverAcknowledged(),
     );
@@ -295,7 +289,7 @@ export class Session implements RequestOwner {
     this.closeInvites();
     this.unacknowledged?.stop();
     this.unacknowledged = undefined;
-    this.registry.delete(this.key);
+    this.scope.delete(this.key);
     this.settle();
   }
 
@@ -310,7 +304,7 @@ export class Session implements RequestOwner {
   private settle(): void {
     const outcome = this.outcome;
     if (outcome === undefined) return;
-    this.env.timers.cancel(this.inviteLimit);
+    this.scope.timers.cancel(this.inviteLimit);
     this.outcome = {
       answered: () => {
         if (this.ackDue !== undefined) this.acknowledge('');
@@ -406,7 +400,7 @@ export class Session implements RequestOwner {
   }
 
   private inviteOver(): void {
-    this.env.timers.cancel(this.inviteLimit);
+    this.scope.timers.cancel(this.inviteLimit);
     this.inviteTx = undefined;
     this.outcome = undefined;
   }
@@ -445,16 +439,16 @@ export class Session implements RequestOwner {
     if (response.status < 200 || response.status >= 300) return;
     if (response.toTag === this.dialog.remoteTag) {
       if (this.lastAckPath !== undefined && this.ackDue === undefined)
-        this.env.send(this.lastAckPath, this.lastAck);
+        this.scope.send(this.lastAckPath, this.lastAck);
       return;
     }
     const other = this.dialog.fork(response.cseq);
     other.establish(response);
     const offer = this.localPending ? '' : sdpOf(response);
     const offered = offer !== '';
-    const answer = offered ? this.own.signed(rejectAll(offer), this.env.sentBy(this.path.socket)) : '';
+    const answer = offered ? this.own.signed(rejectAll(offer), this.scope.sentBy(this.path.socket)) : '';
     this.sendIn(other, 'ACK', answer, offered ? 'application/sdp' : '', [], (text, path) =>
-      this.env.send(path, text),
+      this.scope.send(path, text),
     );
     this.sendIn(other, 'BYE', '', '', [], (text, path, branch) => {
       this.layer.request('BYE', branch, text, path, DISCARD);
@@ -503,7 +497,7 @@ export class Session implements RequestOwner {
       (text, path) => {
         this.lastAck = flatten(text);
         this.lastAckPath = path;
-        this.env.send(path, text);
+        this.scope.send(path, text);
       },
       cseq,
     );
@@ -538,8 +532,8 @@ export class Session implements RequestOwner {
     const first = this.established ? undefined : this.initial;
     const maxForwards = first?.maxForwards ?? 70;
     const build = (path: Path): void => {
-      const branch = this.layer.newBranch();
-      const sentBy = this.env.sentBy(path.socket);
+      const branch = branchOf(this.scope.token());
+      const sentBy = this.scope.sentBy(path.socket);
       send(
         dialogRequest(dialog, { method, cseq, branch, sentBy, maxForwards, headers, contentType, body }),
         path,
@@ -547,7 +541,7 @@ export class Session implements RequestOwner {
       );
     };
     if (first !== undefined) return build(this.path);
-    this.env.resolve(
+    this.scope.resolve(
       dialog.nextHop(),
       (targets) => {
         const target = targets[0];
@@ -559,10 +553,10 @@ export class Session implements RequestOwner {
   }
 
   private contact(): string {
-    return contactOf(this.env.sentBy(this.path.socket));
+    return contactOf(this.scope.sentBy(this.path.socket));
   }
 
   private ownSdp(sdp: string): string {
-    return this.own.take(sdp, this.env.sentBy(this.path.socket));
+    return this.own.take(sdp, this.scope.sentBy(this.path.socket));
   }
 }

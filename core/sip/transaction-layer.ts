@@ -21,7 +21,7 @@ import type {
   TransactionCounters,
   TransactionUser,
 } from './transaction.js';
-import { branchOf, keptKey, serverKey } from './transaction-key.js';
+import { keptKey, serverKey } from './transaction-key.js';
 import { DEFAULT_TIMES, type Path, pathKey, type SipEnvironment, type SipTimes } from './transport.js';
 
 export {
@@ -94,15 +94,10 @@ export class TransactionLayer<Owner> {
     return this.clients.size + this.servers.size;
   }
 
-  /** A fresh branch parameter for a request. */
-  newBranch(): string {
-    return branchOf(this.env.token());
-  }
-
   /**
    * Sends a request in a new transaction.
    * @param method any but ACK and CANCEL
-   * @param branch from `newBranch`, used once
+   * @param branch made with branchOf, used once
    * @param text the request, made with buildRequest, whose only Via carries `branch`
    */
   request(method: string, branch: string, text: string, path: Path, owner: Owner): ClientTransaction<Owner> {
@@ -118,8 +113,12 @@ export class TransactionLayer<Owner> {
 
   /** A datagram has come. @param text byte string, read as one message */
   receive(text: string, path: Path): void {
+    this.take(parseMessage(text), path);
+  }
+
+  /** The same, read already. */
+  take(message: SipRequest | SipResponse | ParseFailure, path: Path): void {
     this.counters.received++;
-    const message = parseMessage(text);
     switch (message.kind) {
       case 'request':
         this.receiveRequest(message, path);

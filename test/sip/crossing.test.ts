@@ -110,7 +110,7 @@ t.test('an INFO answered meanwhile does not keep a CANCEL from going across', as
 
 t.test('a CANCEL that comes while it is asked where the far end is follows the INVITE', async (t) => {
   const { world, caller, agent, ok } = talking();
-  world.lookup_ms = 100;
+  world.slowLookups(100);
   const branch = caller.send('INVITE', { dialog: ok, cseq: 50, sdp: sdp('10.0.0.1', 4010) });
   caller.send('CANCEL', { dialog: ok, cseq: 50, branch });
   caller.response(487);
@@ -122,7 +122,7 @@ t.test('a CANCEL that comes while it is asked where the far end is follows the I
 
 t.test('a leg that ends while it is asked where the far end is gets no INVITE after its BYE', async (t) => {
   const { world, caller, agent, invite, ok } = talking();
-  world.lookup_ms = 100;
+  world.slowLookups(100);
   caller.send('INVITE', { dialog: ok, sdp: sdp('10.0.0.1', 4010) });
   agent.send('BYE', { dialog: invite });
   caller.response(500);

@@ -164,7 +164,7 @@ t.test('491: the engine waits up to 2 s and tries again', async (t) => {
   caller.reply(reinvite, 491);
   caller.request('ACK');
   t.equal(caller.summary(), '');
-  world.advance(1_100);
+  world.advance(2_000);
   const again = caller.request('INVITE');
   t.equal(offerOf(again), 'm=audio 6000');
   caller.reply(again, 200, { sdp: sdp('10.0.0.1', 4000) });

@@ -52,7 +52,7 @@ class Chaos {
 
   constructor(private readonly dice: Dice) {
     this.world = new World({ offer: dice.chance(50) ? 'late' : 'early' });
-    if (dice.chance(30)) this.world.lookup_ms = 40;
+    if (dice.chance(30)) this.world.slowLookups(40);
     this.callers = [1, 2].map((n) => this.world.peer(`10.0.0.${n}`));
     this.servers = [3, 4, 5].map((n) => this.world.peer(`10.0.0.${n}`));
     for (const peer of [...this.callers, ...this.servers]) this.remembered.set(peer, []);

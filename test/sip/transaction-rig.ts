@@ -1,7 +1,9 @@
 /** Helpers for tests of the transaction layer: a peer's messages, a shell that records, virtual time. */
+
 import { buildRequest, buildResponse } from '../../core/sip/build.js';
 import type { SipRequest, SipResponse } from '../../core/sip/message.js';
 import { parseMessage } from '../../core/sip/parser.js';
+import { branchOf } from '../../core/sip/transaction-key.js';
 import {
   type ClientTransaction,
   type ServerTransaction,
@@ -95,7 +97,7 @@ export class Rig implements SipEnvironment, TransactionUser<string> {
 
   /** Sends a request of ours; the peer's answers are made from it with `answer`. */
   call(method: string, path = PEER, cseq = 1): ClientTransaction<string> {
-    const branch = this.layer.newBranch();
+    const branch = branchOf(this.token());
     const text = ourRequest(method, branch, cseq);
     return this.layer.request(method, branch, text, path, 'owner');
   }

@@ -5,9 +5,12 @@
 import type { Decision, Report } from '../../core/messages.js';
 import { B2bua } from '../../core/sip/b2bua.js';
 import { buildRequest, buildResponse } from '../../core/sip/build.js';
-import type { B2buaOptions } from '../../core/sip/environment.js';
+import type { B2buaEnvironment, B2buaOptions } from '../../core/sip/environment.js';
 import { SipRequest, SipResponse } from '../../core/sip/message.js';
 import { parseMessage } from '../../core/sip/parser.js';
+import type { Recorder } from '../../core/sip/recorder.js';
+import { type Recorded, ReplayEnvironment, replay } from '../../core/sip/replay.js';
+import type { Path } from '../../core/sip/transport.js';
 import { parseUri } from '../../core/sip/uri.js';
 import { TimerWheel } from '../../core/timers.js';
 
@@ -35,44 +38,105 @@ export function sdp(host: string, port: number, ...media: string[]): string {
   return `${lines.join('\r\n')}\r\n`;
 }
 
+const START_MS = 1_000_000;
+
+type Untimed = Recorded extends infer R ? (R extends Recorded ? Omit<R, 'at_ms'> : never) : never;
+
+/**
+ * Set to let the engine die after every single input, and come back from what was recorded: nobody should be
+ * able to tell.
+ */
+const MORTAL = process.env.SIP_ACD_TEST_MORTAL === '1';
+
 export class World {
-  readonly timers = new TimerWheel(1_000_000);
-  readonly b2bua: B2bua;
+  timers = new TimerWheel(START_MS);
+  b2bua: B2bua;
   readonly reports: Report[] = [];
-  /** How long it takes to learn where a URI is; 0: it is known at once. */
-  lookup_ms = 0;
+  private readonly recorded: Recorded[] = [];
+  private readonly over = new Set<string>();
+  /** How long it took to learn where a URI is, from when on; 0: it was known at once. */
+  private readonly lookups = [{ from_ms: 0, lookup_ms: 0 }];
   private readonly peers = new Map<string, Peer>();
   private tokens = 0;
   private calls = 0;
 
-  constructor(options: Partial<B2buaOptions> = {}) {
-    this.b2bua = new B2bua(
-      {
-        timers: this.timers,
-        send: (path, text) => this.peers.get(path.host)?.receive(text),
-        token: () => `tok${(this.tokens++).toString(36).padStart(13, '0')}`,
-        random: () => 0.5,
-        socketFor: () => 1,
-        sentBy: (socket) => (socket === 0 ? ENGINE : '192.0.2.1:5160'),
-        resolve: (uri, found) => {
-          const parsed = parseUri(uri);
-          const targets =
-            parsed === undefined || !this.peers.has(parsed.host)
-              ? []
-              : [{ host: parsed.host, port: parsed.port || 5060 }];
-          if (this.lookup_ms === 0) found(targets);
-          else this.timers.set(this.lookup_ms, () => found(targets));
-        },
-        route: (request) => ({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined }),
-        accepting: () => true,
-        report: (report) => {
-          this.reports.push(report);
-        },
-        newCallId: () => `call${++this.calls}`,
-        log: () => {},
+  constructor(private readonly options: Partial<B2buaOptions> = {}) {
+    this.b2bua = new B2bua(this.environment(), { ...OPTIONS, ...options });
+  }
+
+  private environment(): B2buaEnvironment {
+    // Those of an engine that has died are not looked at any more.
+    const { timers } = this;
+    return {
+      timers,
+      send: (path, text) => this.peers.get(path.host)?.receive(text),
+      token: () => `tok${(this.tokens++).toString(36).padStart(13, '0')}`,
+      random: () => 0.5,
+      socketFor: () => 1,
+      sentBy: (socket) => (socket === 0 ? ENGINE : '192.0.2.1:5160'),
+      resolve: (uri, found) => {
+        const parsed = parseUri(uri);
+        const targets =
+          parsed === undefined || !this.peers.has(parsed.host)
+            ? []
+            : [{ host: parsed.host, port: parsed.port || 5060 }];
+        const lookup_ms = this.lookups.findLast(({ from_ms }) => from_ms <= timers.now_ms)?.lookup_ms ?? 0;
+        if (lookup_ms === 0) found(targets);
+        else timers.set(lookup_ms, () => found(targets));
       },
-      { ...OPTIONS, ...options },
-    );
+      route: (request) => ({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined }),
+      accepting: () => true,
+      report: (report) => {
+        this.reports.push(report);
+      },
+      newCall: () => ({ id: `call${++this.calls}`, seed: [this.calls, 2, 3, 4] }),
+      recorder: this.recorder(),
+      log: () => {},
+    };
+  }
+
+  private recorder(): Recorder {
+    const note = (input: Untimed): void => {
+      this.recorded.push({ at_ms: this.timers.now_ms, ...input });
+    };
+    return {
+      started: (_scope, start) => note({ kind: 'started', start }),
+      datagram: (scope, text, path) => note({ kind: 'datagram', call: scope.id, text, path }),
+      decision: (scope, decision) => note({ kind: 'decision', call: scope.id, decision }),
+      answered: (scope, question, answer) => note({ kind: 'answered', call: scope.id, question, answer }),
+      unreachable: (path) => note({ kind: 'unreachable', path }),
+      over: (scope) => {
+        this.over.add(scope.id);
+      },
+    };
+  }
+
+  /** From now on it takes so long to learn where a URI is; 0: it is known at once. */
+  slowLookups(lookup_ms: number): void {
+    this.advance(1);
+    this.lookups.push({ from_ms: this.timers.now_ms, lookup_ms });
+  }
+
+  /** A datagram for the engine. */
+  receive(text: string, path: Path): void {
+    this.b2bua.receive(text, path);
+    if (MORTAL) this.dieAndReturn();
+  }
+
+  /** The engine dies and another one takes over from what was recorded. */
+  dieAndReturn(): void {
+    const now_ms = this.timers.now_ms;
+    this.timers = new TimerWheel(START_MS);
+    const env = new ReplayEnvironment(this.environment());
+    this.b2bua = new B2bua(env, { ...OPTIONS, ...this.options });
+    const live = this.recorded.filter((input) => {
+      if (input.kind === 'unreachable') return true;
+      return !this.over.has(input.kind === 'started' ? input.start.id : input.call);
+    });
+    replay(this.b2bua, env, live);
+    env.goLive();
+    this.timers.advance(now_ms);
+    this.b2bua.askAgain();
   }
 
   peer(host: string): Peer {
@@ -83,6 +147,7 @@ export class World {
 
   decide(decision: Decision): void {
     this.b2bua.decide(decision);
+    if (MORTAL) this.dieAndReturn();
   }
 
   /** Lets time pass, 10 ms at a time. */
@@ -168,7 +233,7 @@ export class Peer {
       headers: options.headers ?? [],
       ...(options.sdp === undefined ? {} : { body: options.sdp, contentType: 'application/sdp' }),
     });
-    this.world.b2bua.receive(text, { socket: 1, host: this.host, port: 5060 });
+    this.world.receive(text, { socket: 1, host: this.host, port: 5060 });
   }
 
   /** Sends a request. `dialog` is a message of the engine's in the dialog: a response to us or a request of his. */
@@ -215,7 +280,7 @@ export class Peer {
       headers: fields.headers ?? [],
       ...(body === undefined ? {} : { body, contentType: fields.contentType ?? 'application/sdp' }),
     });
-    this.world.b2bua.receive(text, { socket: 0, host: this.host, port: 5060 });
+    this.world.receive(text, { socket: 0, host: this.host, port: 5060 });
     return branch;
   }
 }

@@ -255,7 +255,8 @@ export class World {
         report: (report) => {
           for (const told of plant?.report?.(report) ?? [report]) this.reports.push(told);
         },
-        newCallId: () => `c${++calls}`,
+        newCall: () => ({ id: `c${++calls}`, seed: [this.options.seed, calls, 0, 0] }),
+        recorder: undefined,
         log: () => {},
       },
       {
