@@ -1,0 +1,232 @@
+/**
+ * A worker's journal: what was recorded of its calls, as bytes. A frame is a turn: entries of a kind (u8) with
+ * what that kind has. The first one tells the time, as does one wherever it has changed.
+ */
+import { pack, unpack } from 'msgpackr';
+import type { Decision } from '../../core/messages.js';
+import type { CallStart } from '../../core/sip/recorder.js';
+import type { Recorded } from '../../core/sip/replay.js';
+import type { Path } from '../../core/sip/transport.js';
+import { decisionCodec } from '../../ipc/catalogue.js';
+import type { ByteReader, ByteWriter } from './bytes.js';
+
+const STARTED = 1;
+const DATAGRAM = 2;
+const DECISION = 3;
+const ANSWERED = 4;
+const UNREACHABLE = 5;
+const OVER = 6;
+const GAP = 7;
+const TIME = 8;
+const SOCKETS = 9;
+
+const SEED_BYTES = 16;
+const MEDIA = [undefined, 'rtp', 'msrp'] as const;
+
+/** What stands in the journal besides the calls' inputs. */
+export type CallEntry =
+  | Recorded
+  /** The call need not be played again once the report of that number has been applied. */
+  | { kind: 'over'; at_ms: number; call: string; report_seq: number }
+  /** Entries were lost here: what began before cannot be played. */
+  | { kind: 'gap'; at_ms: number }
+  /** The time of the entries that follow. */
+  | { kind: 'time'; at_ms: number }
+  /** What the socket numbers of the entries that follow mean: `address port`. */
+  | { kind: 'sockets'; at_ms: number; sockets: string[] };
+
+export function writeStarted(out: ByteWriter, { id, seed, routed, text, path }: CallStart): void {
+  out.u8(STARTED);
+  out.name(id);
+  for (const bits of seed) out.u32(bits);
+  out.text(routed.flow);
+  out.text(routed.param);
+  out.u8(MEDIA.indexOf(routed.media));
+  writePath(out, path);
+  out.text(text);
+}
+
+export function writeDatagram(out: ByteWriter, call: string, text: string, path: Path): void {
+  out.u8(DATAGRAM);
+  out.name(call);
+  writePath(out, path);
+  out.text(text);
+}
+
+export function writeDecision(out: ByteWriter, call: string, decision: Decision): void {
+  out.u8(DECISION);
+  out.name(call);
+  const encoded = decisionCodec.encode(0, decision);
+  out.bytes(encoded.subarray(encoded.start, encoded.end));
+}
+
+export function writeAnswered(out: ByteWriter, call: string, question: number, answer: unknown): void {
+  out.u8(ANSWERED);
+  out.name(call);
+  out.u32(question);
+  out.bytes(pack(answer));
+}
+
+export function writeUnreachable(out: ByteWriter, path: Path): void {
+  out.u8(UNREACHABLE);
+  writePath(out, path);
+}
+
+export function writeOver(out: ByteWriter, call: string, report_seq: number): void {
+  out.u8(OVER);
+  out.name(call);
+  out.f64(report_seq);
+}
+
+export function writeGap(out: ByteWriter): void {
+  out.u8(GAP);
+}
+
+export function writeTime(out: ByteWriter, at_ms: number): void {
+  out.u8(TIME);
+  out.f64(at_ms);
+}
+
+export function writeSockets(out: ByteWriter, sockets: readonly string[]): void {
+  out.u8(SOCKETS);
+  out.u8(sockets.length);
+  for (const socket of sockets) out.name(socket);
+}
+
+export function writeEntry(out: ByteWriter, entry: CallEntry): void {
+  switch (entry.kind) {
+    case 'started':
+      return writeStarted(out, entry.start);
+    case 'datagram':
+      return writeDatagram(out, entry.call, entry.text, entry.path);
+    case 'decision':
+      return writeDecision(out, entry.call, entry.decision);
+    case 'answered':
+      return writeAnswered(out, entry.call, entry.question, entry.answer);
+    case 'unreachable':
+      return writeUnreachable(out, entry.path);
+    case 'over':
+      return writeOver(out, entry.call, entry.report_seq);
+    case 'gap':
+      return writeGap(out);
+    case 'time':
+      return writeTime(out, entry.at_ms);
+    case 'sockets':
+      return writeSockets(out, entry.sockets);
+  }
+}
+
+/** What tells whether an entry is wanted, without reading all of it. */
+export interface EntryHead {
+  kind: CallEntry['kind'];
+  /** '' where the entry is not of one call. */
+  call: string;
+}
+
+/** The head of the entry at the reader's place, which is left behind the entry. @throws RangeError when it is none */
+export function skipEntry(from: ByteReader): EntryHead {
+  const kind = from.u8();
+  switch (kind) {
+    case STARTED: {
+      const call = from.name();
+      from.at += SEED_BYTES;
+      from.bytes();
+      from.bytes();
+      from.at += 1;
+      skipPath(from);
+      from.bytes();
+      return { kind: 'started', call };
+    }
+    case DATAGRAM: {
+      const call = from.name();
+      skipPath(from);
+      from.bytes();
+      return { kind: 'datagram', call };
+    }
+    case DECISION: {
+      const call = from.name();
+      from.bytes();
+      return { kind: 'decision', call };
+    }
+    case ANSWERED: {
+      const call = from.name();
+      from.at += 4;
+      from.bytes();
+      return { kind: 'answered', call };
+    }
+    case OVER: {
+      const call = from.name();
+      from.at += 8;
+      return { kind: 'over', call };
+    }
+    default:
+      // Few and short.
+      from.at--;
+      return { kind: readEntry(from, 0).kind, call: '' };
+  }
+}
+
+/** The entry at the reader's place. @throws RangeError when it is none */
+export function readEntry(from: ByteReader, at_ms: number): CallEntry {
+  const kind = from.u8();
+  switch (kind) {
+    case STARTED: {
+      const id = from.name();
+      const seed = [from.u32(), from.u32(), from.u32(), from.u32()] as const;
+      const flow = from.text();
+      const param = from.text();
+      const media = MEDIA[from.u8()];
+      const path = readPath(from);
+      return {
+        kind: 'started',
+        at_ms,
+        start: { id, seed, routed: { flow, param, media }, path, text: from.text() },
+      };
+    }
+    case DATAGRAM: {
+      const call = from.name();
+      const path = readPath(from);
+      return { kind: 'datagram', at_ms, call, path, text: from.text() };
+    }
+    case DECISION: {
+      const call = from.name();
+      const bytes = from.bytes();
+      const { message } = decisionCodec.decode(bytes, bytes.length, 'a journal');
+      return { kind: 'decision', at_ms, call, decision: message };
+    }
+    case ANSWERED: {
+      const call = from.name();
+      const question = from.u32();
+      return { kind: 'answered', at_ms, call, question, answer: unpack(from.bytes()) };
+    }
+    case UNREACHABLE:
+      return { kind: 'unreachable', at_ms, path: readPath(from) };
+    case OVER: {
+      const call = from.name();
+      return { kind: 'over', at_ms, call, report_seq: from.f64() };
+    }
+    case GAP:
+      return { kind: 'gap', at_ms };
+    case TIME:
+      return { kind: 'time', at_ms: from.f64() };
+    case SOCKETS:
+      return { kind: 'sockets', at_ms, sockets: Array.from({ length: from.u8() }, () => from.name()) };
+    default:
+      throw new RangeError(`no journal entry is of kind ${kind}`);
+  }
+}
+
+function writePath(out: ByteWriter, path: Path): void {
+  out.u8(path.socket);
+  out.u16(path.port);
+  out.name(path.host);
+}
+
+function readPath(from: ByteReader): Path {
+  return { socket: from.u8(), port: from.u16(), host: from.name() };
+}
+
+function skipPath(from: ByteReader): void {
+  from.at += 3;
+  from.at += 1 + (from.buffer[from.at] as number);
+}

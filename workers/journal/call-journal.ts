@@ -1,0 +1,159 @@
+/**
+ * A worker's journal, live: what the calls' recorder is told goes into the turn's batch, and what calls that
+ * are over have left is removed from the files now and then.
+ */
+import type { Decision } from '../../core/messages.js';
+import type { CallScope } from '../../core/sip/call-scope.js';
+import type { CallStart, Recorder } from '../../core/sip/recorder.js';
+import type { Path } from '../../core/sip/transport.js';
+import type { TimerWheel } from '../../core/timers.js';
+import {
+  writeAnswered,
+  writeDatagram,
+  writeDecision,
+  writeGap,
+  writeOver,
+  writeStarted,
+  writeTime,
+  writeUnreachable,
+} from './call-entries.js';
+import { compactCalls } from './compact-calls.js';
+import { type JournalOptions, JournalWriter } from './writer.js';
+
+/** Files are gone through when they hold this much, and as much as was left the last time. */
+const COMPACT_BYTES = 64 * 1024 * 1024;
+
+export interface CallJournalOptions extends JournalOptions {
+  folder: string;
+  name: string;
+  /** Number of the base that stands for all that was before. */
+  base: number;
+  /** What the socket numbers mean. */
+  sockets: readonly string[];
+  compact_bytes?: number;
+}
+
+/** Where the worker's reports are. */
+export interface ReportLink {
+  /** Number of the report sent last. */
+  last_seq(): number;
+  /** Number of the last one that the dispatcher has applied and journalled. */
+  applied_seq(): number;
+}
+
+export class CallJournal implements Recorder {
+  private readonly writer: JournalWriter;
+  private time_ms = Number.NaN;
+  /** Calls that were over in this turn. */
+  private ended: string[] = [];
+  /** Calls that are over: the number of their last report, and of the file that says so. */
+  private readonly over_calls = new Map<string, { report_seq: number; file: number }>();
+  private compacting: Promise<void> | undefined;
+  private closed_bytes = 0;
+  private base_bytes = 0;
+
+  constructor(
+    private readonly options: CallJournalOptions,
+    private readonly timers: TimerWheel,
+    private readonly reports: ReportLink,
+  ) {
+    this.writer = new JournalWriter(options.folder, options.name, options.base + 1, options);
+  }
+
+  /** The disk takes nothing: no new call may begin. */
+  get full(): boolean {
+    return this.writer.full;
+  }
+
+  started(_scope: CallScope, start: CallStart): void {
+    this.tellTime();
+    writeStarted(this.writer.batch, start);
+  }
+
+  datagram(scope: CallScope, text: string, path: Path): void {
+    this.tellTime();
+    writeDatagram(this.writer.batch, scope.id, text, path);
+  }
+
+  decision(scope: CallScope, decision: Decision): void {
+    this.tellTime();
+    writeDecision(this.writer.batch, scope.id, decision);
+  }
+
+  answered(scope: CallScope, question: number, answer: unknown): void {
+    this.tellTime();
+    writeAnswered(this.writer.batch, scope.id, question, answer);
+  }
+
+  unreachable(path: Path): void {
+    this.tellTime();
+    writeUnreachable(this.writer.batch, path);
+  }
+
+  over(scope: CallScope): void {
+    this.ended.push(scope.id);
+  }
+
+  /** The end of a turn: everything recorded in it becomes safe. */
+  commit(): void {
+    const { writer } = this;
+    const { number } = writer;
+    if (this.ended.length > 0) {
+      this.tellTime();
+      const report_seq = this.reports.last_seq();
+      for (const call of this.ended) {
+        writeOver(writer.batch, call, report_seq);
+        this.over_calls.set(call, { report_seq, file: number });
+      }
+      this.ended = [];
+    }
+    if (writer.batch.empty) return;
+    const before = writer.fileBytes;
+    const length = writer.batch.length;
+    writer.commit(() => {
+      writeTime(writer.batch, this.timers.now_ms);
+      writeGap(writer.batch);
+    });
+    this.time_ms = Number.NaN;
+    if (writer.number === number) return;
+    this.closed_bytes += before + length;
+    this.compactWhenDue();
+  }
+
+  async close(): Promise<void> {
+    await this.compacting;
+    this.commit();
+    this.writer.close();
+  }
+
+  private tellTime(): void {
+    const { now_ms } = this.timers;
+    if (now_ms === this.time_ms) return;
+    this.time_ms = now_ms;
+    writeTime(this.writer.batch, now_ms);
+  }
+
+  private compactWhenDue(): void {
+    const due = Math.max(this.options.compact_bytes ?? COMPACT_BYTES, this.base_bytes);
+    if (this.compacting !== undefined || this.closed_bytes < due) return;
+    const last = this.writer.number - 1;
+    const applied = this.reports.applied_seq();
+    const dead = new Set<string>();
+    for (const [call, { report_seq, file }] of this.over_calls)
+      if (file <= last && report_seq <= applied) dead.add(call);
+    this.closed_bytes = 0;
+    const { folder, name, sockets, log } = this.options;
+    this.compacting = compactCalls(folder, name, last, sockets, dead)
+      .then((bytes) => {
+        this.base_bytes = bytes;
+        for (const call of dead) this.over_calls.delete(call);
+      })
+      .catch((error: Error) => {
+        // The files stay as they are, and are gone through again later.
+        log('warn', `the journal could not be compacted: ${error.message}`, { journal: name });
+      })
+      .finally(() => {
+        this.compacting = undefined;
+      });
+  }
+}

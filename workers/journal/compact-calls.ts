@@ -1,0 +1,78 @@
+/** Makes one file of many: the entries of calls that still matter become the journal's new base. */
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { ByteReader, ByteWriter } from './bytes.js';
+import { skipEntry, writeSockets, writeTime } from './call-entries.js';
+import { basePath, filesOf, syncFolder } from './files.js';
+import { FRAME_HEADER_BYTES, frameAt, sealFrame } from './frames.js';
+
+const FRAME_BYTES = 256 * 1024;
+/** How much is looked at before the calls have their turn. */
+const SLICE_BYTES = 512 * 1024;
+
+/**
+ * Replaces the files up to number `last` by a base without the calls in `dead`.
+ * @returns the base's size
+ */
+export async function compactCalls(
+  folder: string,
+  name: string,
+  last: number,
+  sockets: readonly string[],
+  dead: ReadonlySet<string>,
+): Promise<number> {
+  const target = basePath(folder, name, last);
+  const temporary = `${target}.new`;
+  const files = filesOf(folder, name).filter((file) => file.number <= last);
+  const handle = await open(temporary, 'w');
+  let bytes = 0;
+  try {
+    const out = new ByteWriter(FRAME_HEADER_BYTES);
+    const flush = async (): Promise<void> => {
+      if (out.empty) return;
+      sealFrame(out.buffer, out.length - FRAME_HEADER_BYTES);
+      bytes += out.length;
+      await handle.writeFile(out.buffer.subarray(0, out.length));
+      out.clear();
+    };
+    writeSockets(out, sockets);
+    for (const file of files) {
+      const all = await readFile(file.path);
+      let looked_at = 0;
+      let frame: Buffer | undefined;
+      for (let at = 0; (frame = frameAt(all, at)) !== undefined; at += FRAME_HEADER_BYTES + frame.length) {
+        copyLive(new ByteReader(frame), out, dead);
+        if (out.length >= FRAME_BYTES) await flush();
+        if (at - looked_at < SLICE_BYTES) continue;
+        looked_at = at;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    await flush();
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, target);
+  syncFolder(folder);
+  for (const { path } of files) await rm(path);
+  return bytes;
+}
+
+function copyLive(from: ByteReader, out: ByteWriter, dead: ReadonlySet<string>): void {
+  let time_ms = Number.NaN;
+  let told_ms = Number.NaN;
+  while (!from.done) {
+    const start = from.at;
+    const { kind, call } = skipEntry(from);
+    if (kind === 'time') {
+      time_ms = from.buffer.readDoubleLE(start + 1);
+      continue;
+    }
+    if (kind === 'sockets' || dead.has(call)) continue;
+    if (told_ms !== time_ms) {
+      writeTime(out, time_ms);
+      told_ms = time_ms;
+    }
+    out.raw(from.buffer.subarray(start, from.at));
+  }
+}

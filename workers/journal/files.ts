@@ -1,0 +1,88 @@
+/**
+ * Where journals lie: `journal/GENERATION/NAME.NUMBER.log` in the data folder, and `NAME.NUMBER.base`, which
+ * stands for everything up to that number. A start of the engine makes a new generation, which counts once it
+ * is marked complete: until then the one before does, whatever dies when.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const COMPLETE = 'complete';
+
+export interface Generations {
+  /** Folder of the generation to recover from; undefined when there is none. */
+  old: string | undefined;
+  /** Folder, made now and empty, of the one that begins. */
+  next: string;
+}
+
+/** Opens a generation in `data_dir`. What was begun and never completed is removed. */
+export function beginGeneration(data_dir: string): Generations {
+  const root = join(data_dir, 'journal');
+  mkdirSync(root, { recursive: true });
+  const numbers = readdirSync(root)
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
+  const complete = numbers.filter((number) => readdirSync(join(root, String(number))).includes(COMPLETE));
+  const current = complete.at(-1);
+  for (const number of numbers)
+    if (number !== current) rmSync(join(root, String(number)), { recursive: true });
+  const next = join(root, String((numbers.at(-1) ?? 0) + 1));
+  mkdirSync(next);
+  return { old: current === undefined ? undefined : join(root, String(current)), next };
+}
+
+/** From now on the new generation counts; the old one is removed. */
+export function completeGeneration({ old, next }: Generations): void {
+  writeFileSync(join(next, COMPLETE), '');
+  syncFolder(next);
+  if (old !== undefined) rmSync(old, { recursive: true });
+}
+
+/** Makes what was created, renamed or removed in a folder last. */
+export function syncFolder(folder: string): void {
+  const fd = openSync(folder, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export interface JournalFile {
+  path: string;
+  number: number;
+  base: boolean;
+}
+
+/** The files of the journal of that name, in the order in which they are to be read. */
+export function filesOf(folder: string, name: string): JournalFile[] {
+  const files: JournalFile[] = [];
+  for (const entry of readdirSync(folder)) {
+    const match = /^(.+)\.(\d+)\.(log|base)$/.exec(entry);
+    if (match === null || match[1] !== name) continue;
+    files.push({ path: join(folder, entry), number: Number(match[2]), base: match[3] === 'base' });
+  }
+  files.sort((a, b) => a.number - b.number || Number(a.base) - Number(b.base));
+  const last = files.findLast((file) => file.base);
+  if (last === undefined) return files;
+  return [last, ...files.filter((file) => !file.base && file.number > last.number)];
+}
+
+/** The names of the journals in a folder. */
+export function journalNames(folder: string): string[] {
+  const names = new Set<string>();
+  for (const entry of readdirSync(folder)) {
+    const match = /^(.+)\.\d+\.(?:log|base)$/.exec(entry);
+    if (match?.[1] !== undefined) names.add(match[1]);
+  }
+  return [...names].sort();
+}
+
+export function logPath(folder: string, name: string, number: number): string {
+  return join(folder, `${name}.${String(number).padStart(8, '0')}.log`);
+}
+
+export function basePath(folder: string, name: string, number: number): string {
+  return join(folder, `${name}.${String(number).padStart(8, '0')}.base`);
+}

@@ -1,0 +1,144 @@
+/** What a worker's journal says of the calls that go on. */
+
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import type { Recorded } from '../../core/sip/replay.js';
+import { callIdOf, shardOf } from '../../core/sip/shard.js';
+import { ByteReader, ByteWriter } from './bytes.js';
+import { type CallEntry, readEntry, skipEntry, writeEntry, writeSockets, writeTime } from './call-entries.js';
+import { basePath, filesOf } from './files.js';
+import { FRAME_HEADER_BYTES, framesOf, sealFrame } from './frames.js';
+import type { JournalOptions } from './writer.js';
+
+const FRAME_BYTES = 256 * 1024;
+
+/** A journal to recover from. */
+export interface CallSource {
+  folder: string;
+  name: string;
+  /** Number of the last report that the dispatcher applied. */
+  applied_seq: number;
+}
+
+export interface RecoveredCalls {
+  /** Inputs, oldest first. */
+  inputs: Recorded[];
+  /** Ids of their calls. */
+  calls: Set<string>;
+}
+
+/**
+ * The inputs of all calls that matter still: those that are not over, and those whose end the dispatcher has
+ * not heard of.
+ * @param mine whether a shard is this worker's
+ * @param socket the number here of a socket that was named `address port`
+ */
+export function recoverCalls(
+  sources: readonly CallSource[],
+  mine: (shard: number) => boolean,
+  socket: (name: string) => number,
+  log: JournalOptions['log'],
+): RecoveredCalls {
+  const calls = new Set<string>();
+  const inputs: Recorded[] = [];
+  for (const source of sources) {
+    const wanted = wantedCalls(source, mine);
+    for (const call of wanted) calls.add(call);
+    let numbers: number[] = [];
+    for (const entry of entriesOf(source, wanted, log)) {
+      if (entry.kind === 'sockets') numbers = entry.sockets.map(socket);
+      else if (entry.kind !== 'over' && entry.kind !== 'gap' && entry.kind !== 'time') {
+        inputs.push(withSocket(entry, numbers));
+      }
+    }
+  }
+  // Each journal is in order by itself, and no call is in two.
+  inputs.sort((a, b) => a.at_ms - b.at_ms);
+  return { inputs, calls };
+}
+
+/** Writes the inputs as the base of a new journal. */
+export function writeCallBase(
+  folder: string,
+  name: string,
+  number: number,
+  sockets: readonly string[],
+  inputs: readonly Recorded[],
+): void {
+  const fd = openSync(basePath(folder, name, number), 'w');
+  const out = new ByteWriter(FRAME_HEADER_BYTES);
+  const flush = (): void => {
+    sealFrame(out.buffer, out.length - FRAME_HEADER_BYTES);
+    for (let at = 0; at < out.length; ) at += writeSync(fd, out.buffer, at, out.length - at);
+    out.clear();
+  };
+  writeSockets(out, sockets);
+  let time_ms = Number.NaN;
+  for (const input of inputs) {
+    if (input.at_ms !== time_ms || out.empty) {
+      time_ms = input.at_ms;
+      writeTime(out, time_ms);
+    }
+    writeEntry(out, input);
+    if (out.length >= FRAME_BYTES) flush();
+  }
+  if (!out.empty) flush();
+  fdatasyncSync(fd);
+  closeSync(fd);
+}
+
+function withSocket(entry: Recorded, numbers: number[]): Recorded {
+  const at = (path: { socket: number; host: string; port: number }) => ({
+    ...path,
+    socket: numbers[path.socket] ?? 0,
+  });
+  if (entry.kind === 'started') return { ...entry, start: { ...entry.start, path: at(entry.start.path) } };
+  if (entry.kind === 'datagram' || entry.kind === 'unreachable') return { ...entry, path: at(entry.path) };
+  return entry;
+}
+
+/** A first look: which calls are this worker's and not yet done with. */
+function wantedCalls(source: CallSource, mine: (shard: number) => boolean): Set<string> {
+  const wanted = new Set<string>();
+  for (const { path } of filesOf(source.folder, source.name)) {
+    for (const frame of framesOf(path, () => {})) {
+      const from = new ByteReader(frame);
+      while (!from.done) {
+        const start = from.at;
+        const { kind, call } = skipEntry(from);
+        if (kind === 'gap') wanted.clear();
+        if (kind !== 'started' && kind !== 'over') continue;
+        from.at = start;
+        const entry = readEntry(from, 0);
+        if (entry.kind === 'started') {
+          if (mine(shardOf(callIdOf(entry.start.text) ?? ''))) wanted.add(call);
+        } else if (entry.kind === 'over' && entry.report_seq <= source.applied_seq) wanted.delete(call);
+      }
+    }
+  }
+  return wanted;
+}
+
+function* entriesOf(
+  { folder, name }: CallSource,
+  wanted: ReadonlySet<string>,
+  log: JournalOptions['log'],
+): Generator<CallEntry> {
+  for (const { path } of filesOf(folder, name)) {
+    const cut = (bytes: number): void =>
+      log('warn', 'the journal ends in the middle of a record, which is left out', { file: path, bytes });
+    for (const frame of framesOf(path, cut)) {
+      const from = new ByteReader(frame);
+      let at_ms = 0;
+      while (!from.done) {
+        const start = from.at;
+        const { kind, call } = skipEntry(from);
+        if (call !== '' && !wanted.has(call)) continue;
+        if (kind === 'unreachable' && wanted.size === 0) continue;
+        from.at = start;
+        const entry = readEntry(from, at_ms);
+        if (entry.kind === 'time') at_ms = entry.at_ms;
+        yield entry;
+      }
+    }
+  }
+}
