@@ -11,7 +11,16 @@
 export type Media = 'rtp' | 'msrp';
 
 /** Reports: what has happened, told by the worker that owns the call. Times are ms since the epoch. */
-export type Report = CallArrived | LegRinging | LegConnected | LegFailed | LegEnded | CallerGone | CallLost;
+export type Report =
+  | CallArrived
+  | LegRinging
+  | LegConnected
+  | LegFailed
+  | LegEnded
+  | CallerGone
+  | CallLost
+  | CallResumed
+  | AllResumed;
 
 /** A new call, not yet answered; `media` is `none` when its SDP names no stream that we can carry. */
 export interface CallArrived {
@@ -78,6 +87,20 @@ export interface CallLost {
   call: string;
   at_ms: number;
   why: string;
+}
+
+/**
+ * The worker was gone and is back with this call. What it had reported of the call, from `arrived` on, has come once
+ * more before: what was heard then changed nothing.
+ */
+export interface CallResumed {
+  kind: 'resumed';
+  call: string;
+}
+
+/** The worker was gone and has told of all the calls it is back with. */
+export interface AllResumed {
+  kind: 'all_resumed';
 }
 
 /** Decisions: what the worker that owns the call is to do. Unknown calls and legs are ignored. */

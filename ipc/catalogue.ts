@@ -35,6 +35,8 @@ export const reportCodec = unionCodec<Report>({
     fields: { call: 'text', at_ms: 'number', how: { cancel: 0, bye: 1, lost: 2 } },
   },
   call_lost: { number: 7, fields: { call: 'text', at_ms: 'number', why: 'text' } },
+  resumed: { number: 8, fields: { call: 'text' } },
+  all_resumed: { number: 9, fields: {} },
 });
 
 export const decisionCodec = unionCodec<Decision>({

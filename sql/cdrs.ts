@@ -1,9 +1,7 @@
 /** cc_cdrs: rows that wait to be appended. */
 import type { CdrRecord } from '../core/acd/records.js';
 import type { Sql } from './connect.js';
-import type { DeadLetters } from './dead_letters.js';
 import { markApplied, type Numbered, type Waiting } from './lane.js';
-import type { Log } from './log.js';
 import { fit } from './text.js';
 
 export interface CdrRow extends Numbered {
@@ -20,17 +18,11 @@ export interface CdrWidths {
 export class WaitingCdrs implements Waiting<CdrRow> {
   readonly table = 'cc_cdrs';
   private rows: CdrRow[] = [];
-  /** How many became dead letters since memory was full; 0 while it is not. */
-  private overflowed = 0;
 
   constructor(
     private readonly writer: string,
     private readonly widths: CdrWidths,
     private readonly localTime: (at_ms: number) => string,
-    /** How many may wait; those beyond become dead letters. */
-    private readonly max_waiting: number,
-    private readonly dead_letters: DeadLetters,
-    private readonly log: Log,
   ) {}
 
   get size(): number {
@@ -38,20 +30,7 @@ export class WaitingCdrs implements Waiting<CdrRow> {
   }
 
   add(record: CdrRecord, sequence: number): void {
-    if (this.rows.length < this.max_waiting) {
-      this.rows.push({ sequence, record });
-      return;
-    }
-    if (this.overflowed === 0) {
-      const { max_waiting } = this;
-      const { path } = this.dead_letters;
-      this.log.error(
-        { max_waiting },
-        `cc_cdrs: ${max_waiting} rows wait for the database, further ones go to ${path}`,
-      );
-    }
-    this.overflowed++;
-    this.dead_letters.add(this.table, record, 'too many rows wait for the database');
+    this.rows.push({ sequence, record });
   }
 
   oldest(): number {
@@ -59,11 +38,6 @@ export class WaitingCdrs implements Waiting<CdrRow> {
   }
 
   take(max: number): CdrRow[] {
-    if (this.overflowed > 0) {
-      const rows = this.overflowed;
-      this.log.warn({ rows }, `cc_cdrs: there is room again; ${rows} rows are in ${this.dead_letters.path}`);
-      this.overflowed = 0;
-    }
     return this.rows.splice(0, max);
   }
 

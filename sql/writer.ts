@@ -21,15 +21,12 @@ const WRAPUP_WRITER = 'cc_agents';
 
 /** How long `stop` waits for a database that does not take its rows. */
 const STOP_PATIENCE_MS = 5_000;
-const MAX_WAITING_CDRS = 200_000;
 /** Of how many of the newest CDRs the cid is looked at, in case another engine wrote here meanwhile. */
 const NEWEST_CDRS = 1_000;
 
 export interface WriterOptions {
   /** The calls there are, as the journals know them; rows of others are deleted. Default: none. */
   live_calls?: readonly string[];
-  /** How many CDRs may wait for a database that is away; default 200,000. Further ones become dead letters. */
-  max_waiting_cdrs?: number;
   /** Told of an error that repeating cannot cure; the table concerned gets no more rows. */
   fatal: (error: unknown) => void;
 }
@@ -71,7 +68,7 @@ export class Writer {
     databases: Databases,
     options: SqlOptions,
     log: Log,
-    { live_calls = [], max_waiting_cdrs = MAX_WAITING_CDRS, fatal }: WriterOptions,
+    { live_calls = [], fatal }: WriterOptions,
   ): Promise<Writer> {
     const dead_letters = new DeadLetters(options.data_dir, log);
     const toLocalTime = localTimeWriter(options.timezone);
@@ -102,14 +99,7 @@ export class Writer {
       if (id_type === undefined) throw new StoreError(`column ${cca_agentid_column} does not exist`);
       return { applied, id_type };
     });
-    const cdrs = new WaitingCdrs(
-      CDR_WRITER,
-      cdr_start.widths,
-      toLocalTime,
-      max_waiting_cdrs,
-      dead_letters,
-      log,
-    );
+    const cdrs = new WaitingCdrs(CDR_WRITER, cdr_start.widths, toLocalTime);
     const calls = new WaitingCalls(CALL_WRITER, call_start.widths, call_start.known);
     const wrapups = new WaitingWrapups(WRAPUP_WRITER, options.tables, wrapup_start.id_type);
     const parts = {
@@ -172,23 +162,27 @@ export class Writer {
     await Promise.all([cdr_lane.flush(sequence), call_lane.flush(sequence), wrapup_lane.flush(sequence)]);
   }
 
+  /** How many rows wait for their database. */
+  get waiting(): number {
+    const { cdrs, calls, wrapups } = this.parts;
+    return cdrs.size + calls.size + wrapups.size;
+  }
+
   /**
-   * Writes what waits and ends; nothing may be pushed any more. CDRs that a database does not take within
-   * `patience_ms` become dead letters, with one log line.
+   * Writes what waits and ends; nothing may be pushed any more. What a database does not take within
+   * `patience_ms` stays in the journal for the next start, with one log line.
    */
   async stop(patience_ms = STOP_PATIENCE_MS): Promise<void> {
-    const { cdr_lane, call_lane, wrapup_lane, cdrs, dead_letters } = this.parts;
+    const { cdr_lane, call_lane, wrapup_lane, dead_letters } = this.parts;
     const [left] = await Promise.all([
       cdr_lane.close(patience_ms),
       call_lane.close(patience_ms),
       wrapup_lane.close(patience_ms),
     ]);
-    for (const row of left)
-      dead_letters.add(cdrs.table, cdrs.letter(row), 'the engine stopped before they were written');
     if (left.length > 0) {
       this.log.error(
         { rows: left.length },
-        `cc_cdrs: ${left.length} rows not written at stop are in ${dead_letters.path}`,
+        `cc_cdrs: ${left.length} rows could not be written before the stop and wait in the journal`,
       );
     }
     dead_letters.close();

@@ -2,45 +2,85 @@
  * The dispatcher's thread: reports of all workers in, decisions, records, events and rows out. The state
  * machine itself is core/acd.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { AgentEvent, Command, CommandResult } from '../core/acd/commands.js';
 import { Dispatcher, type DispatcherOptions } from '../core/acd/dispatcher.js';
-import type { StoreRecord } from '../core/acd/records.js';
+import { namesIn } from '../core/acd/memory.js';
 import { assert } from '../core/assert.js';
 import type { Decision, Report } from '../core/messages.js';
 import { TimerWheel } from '../core/timers.js';
-import { decisionCodec, eventCodec, recordCodec, reportCodec } from '../ipc/catalogue.js';
+import { decisionCodec, eventCodec, reportCodec } from '../ipc/catalogue.js';
 import { type DoorbellDescriptor, DoorbellListener } from '../ipc/doorbell.js';
 import { type LinkDescriptor, LinkReader, LinkWriter } from '../ipc/link.js';
 import type { TableWriter } from '../ipc/shared-table.js';
 import { openTables, type TablesDescriptor } from '../ipc/tables.js';
+import { AcdJournal } from './journal/acd-journal.js';
+import { carryRecords } from './journal/record-tail.js';
+import { type RecoveredAcd, recoverAcd } from './journal/recover-acd.js';
+import type { JournalOptions, JournalSync } from './journal/writer.js';
 import { createLogger, type LogLevel } from './log.js';
 import { now_ms, Turns } from './turn.js';
 
 export interface DispatcherThreadData {
   options: DispatcherOptions;
-  first_cid: number;
   log_level: LogLevel;
   doorbell: DoorbellDescriptor;
   /** By worker. */
   reports: readonly LinkDescriptor[];
   decisions: readonly LinkDescriptor[];
-  records: LinkDescriptor;
   events: LinkDescriptor;
   tables: TablesDescriptor;
+  journal: {
+    /** Folder of the generation to recover from. */
+    old: string | undefined;
+    /** Folder of the one that begins. */
+    next: string;
+    sync: JournalSync;
+    /** Number of the file that the store reads: one Int32. */
+    reading: SharedArrayBuffer;
+    /** Number of the last report of each worker that is in the journal: a BigInt64 each. */
+    applied: SharedArrayBuffer;
+    /** Names of the workers' journals. */
+    workers: readonly string[];
+  };
 }
 
-export type DispatcherRequest = { request: number; command: Command } | { request: number; stop: true };
+/** Links to and from the worker that takes the place of a dead one. */
+interface Replacement {
+  worker: number;
+  reports: LinkDescriptor;
+  decisions: LinkDescriptor;
+}
+
+export type DispatcherRequest =
+  | { request: number; command: Command }
+  /** There was no journal: cids go on from what the database has. */
+  | { request: number; next_cid: number }
+  /** The worker has died: answered with the number of the last report that was heard from it. */
+  | { request: number; retire: number }
+  | { request: number; replace: Replacement }
+  | { request: number; stop: true };
+
+/** Said once, when the state before the restart is back and stands at the head of the new journal. */
+export interface DispatcherReady {
+  kind: 'ready';
+  /** Whether there was anything to recover. */
+  recovered: boolean;
+  live_calls: string[];
+  /** Number of the last report applied, by the name of the old worker's journal. */
+  applied: [string, number][];
+}
+
 export interface DispatcherReply {
   request: number;
   result: CommandResult;
+  /** Answer to `retire`. */
+  last_seq?: number;
 }
 
 const REPORTS_AT_ONCE = 256;
 /** How long the last rows may wait for room on their way to the store. */
 const STOP_MS = 10_000;
-const SPILL_RETRY_MS = 5;
 
 class DispatcherThread {
   private readonly timers = new TimerWheel(now_ms());
@@ -48,43 +88,89 @@ class DispatcherThread {
   private readonly dispatcher: Dispatcher;
   private readonly reports: LinkReader<Report>[];
   private readonly decisions: LinkWriter<Decision>[];
-  private readonly records: LinkWriter<StoreRecord>;
+  private readonly journal: AcdJournal;
+  private readonly applied: BigInt64Array;
   private readonly events: LinkWriter<AgentEvent>;
   private readonly tables;
   private readonly bell: DoorbellListener;
 
-  constructor(data: DispatcherThreadData) {
-    this.dispatcher = new Dispatcher(data.options, this.timers, data.first_cid);
+  constructor(
+    private readonly data: DispatcherThreadData,
+    recovered: RecoveredAcd | undefined,
+  ) {
+    this.dispatcher = new Dispatcher(data.options, this.timers, 1);
     this.reports = data.reports.map((link) => new LinkReader(link, reportCodec));
     this.decisions = data.decisions.map((link) => new LinkWriter(link, decisionCodec));
-    this.records = new LinkWriter(data.records, recordCodec);
     this.events = new LinkWriter(data.events, eventCodec);
     this.tables = openTables(data.tables);
+    const { journal } = data;
+    this.applied = new BigInt64Array(journal.applied);
+    const reading = new Int32Array(journal.reading);
+    this.journal = new AcdJournal(
+      {
+        folder: journal.next,
+        sync: journal.sync,
+        // A journal made anew is ahead of any that was before.
+        record_seq: recovered?.record_seq || Date.now() * 1000,
+        store_file: () => Atomics.load(reading, 0),
+        log: journalLog,
+      },
+      this.dispatcher,
+      this.timers,
+    );
+    if (recovered?.memory !== undefined) this.dispatcher.restore(recovered.memory, data.reports.length);
     this.bell = new DoorbellListener(data.doorbell, () => this.onBell());
     this.turns.begin();
   }
 
+  /** The journal begins with all there is. */
+  begin(): Promise<void> {
+    return this.journal.begin();
+  }
+
   async request(message: DispatcherRequest): Promise<DispatcherReply> {
+    const { request } = message;
     if ('stop' in message) {
       await this.stop();
-      return { request: message.request, result: { ok: true } };
+      return { request, result: { ok: true } };
     }
     this.turns.begin();
-    return { request: message.request, result: this.dispatcher.command(message.command) };
+    if ('next_cid' in message) this.dispatcher.cidsFrom(message.next_cid);
+    else if ('replace' in message) this.replace(message.replace);
+    else if ('retire' in message)
+      return { request, result: { ok: true }, last_seq: this.retire(message.retire) };
+    else {
+      const result = this.dispatcher.command(message.command);
+      this.journal.commanded(message.command.kind);
+      return { request, result };
+    }
+    return { request, result: { ok: true } };
+  }
+
+  /** The worker has died: what it said before counts. @returns the number of its last report */
+  private retire(worker: number): number {
+    const link = this.reports[worker];
+    assert(link !== undefined, 'a worker that dies is one there was');
+    while (link.drain((report) => this.dispatcher.report(report, worker)) > 0);
+    return link.last_seq;
+  }
+
+  private replace({ worker, reports, decisions }: Replacement): void {
+    this.reports[worker] = new LinkReader(reports, reportCodec);
+    this.decisions[worker] = new LinkWriter(decisions, decisionCodec);
+    this.dispatcher.workerReplaced(worker);
   }
 
   /** What the workers reported last is still decided, and all that is to be written goes to the store. */
   private async stop(): Promise<void> {
     let more = true;
-    for (const until_ms = now_ms() + STOP_MS; now_ms() < until_ms && (more || this.records.spilled > 0); ) {
+    for (const until_ms = now_ms() + STOP_MS; now_ms() < until_ms && more; ) {
       more = this.onBell();
       this.flush();
-      if (this.records.spilled > 0) await sleep(SPILL_RETRY_MS);
     }
-    if (this.records.spilled > 0)
-      log.error({ rows: this.records.spilled }, 'the store did not take the last rows');
     this.turns.stop();
     this.bell.close();
+    await this.journal.close();
   }
 
   /** True when a worker has more to say. */
@@ -100,21 +186,34 @@ class DispatcherThread {
 
   private flush(): boolean {
     const { out } = this.dispatcher;
+    this.remember();
     for (const { worker, decision } of out.decisions) {
       const link = this.decisions[worker];
       assert(link !== undefined, 'a decision goes to a worker there is');
       link.send(decision);
     }
-    for (const record of out.records) this.records.send(record);
     for (const event of out.events) this.events.send(event);
     this.publishRows();
     out.clear();
     let spilled = false;
     for (const link of this.decisions) spilled = link.flush() || spilled;
-    // Nobody waits for rows and events: their readers look by themselves often enough, and a wake-up costs more
-    // than a message.
-    spilled = this.records.flush({ wake: false }) || spilled;
+    // Nobody waits for events: their readers look by themselves often enough, and a wake-up costs more than a
+    // message.
     return this.events.flush({ wake: false }) || spilled;
+  }
+
+  /** Nothing of the turn is told before it is safe. */
+  private remember(): void {
+    const { applied, reports, data } = this;
+    let heard = false;
+    for (const [worker, link] of reports.entries()) heard ||= applied[worker] !== BigInt(link.last_seq);
+    if (heard)
+      this.journal.heard(
+        reports.map((link, worker) => [data.journal.workers[worker] as string, link.last_seq]),
+      );
+    this.journal.commit();
+    if (!heard) return;
+    for (const [worker, link] of reports.entries()) Atomics.store(applied, worker, BigInt(link.last_seq));
   }
 
   /** Copies every row that changed in this turn to the shared tables. */
@@ -136,13 +235,31 @@ function publish<Row>(table: TableWriter<Row>, row: number, values: Row | undefi
 
 const data = workerData as DispatcherThreadData;
 const log = createLogger('dispatcher', data.log_level);
-const thread = new DispatcherThread(data);
+const journalLog: JournalOptions['log'] = (level, message, fields) => log[level](fields, message);
 assert(parentPort !== null, 'the dispatcher runs in a thread of its own');
 const port = parentPort;
-port.on('message', (message: DispatcherRequest) => {
-  void thread.request(message).then((reply) => {
-    port.postMessage(reply);
-    if ('stop' in message) port.close();
+
+/** Recovers from the old journal and begins the new one with what was found. */
+async function start(): Promise<void> {
+  const { old, next } = data.journal;
+  const recovered = old === undefined ? undefined : recoverAcd(old, journalLog);
+  const thread = new DispatcherThread(data, recovered);
+  await thread.begin();
+  if (old !== undefined) carryRecords(old, next);
+  port.on('message', (message: DispatcherRequest) => {
+    void thread.request(message).then((reply) => {
+      port.postMessage(reply);
+      if ('stop' in message) port.close();
+    });
   });
-});
-log.debug('dispatcher ready');
+  const memory = recovered?.memory;
+  port.postMessage({
+    kind: 'ready',
+    recovered: memory !== undefined,
+    live_calls: memory?.calls.map((call) => namesIn(call).id) ?? [],
+    applied: [...(recovered?.applied ?? [])],
+  } satisfies DispatcherReady);
+  log.debug('dispatcher ready');
+}
+
+await start();

@@ -8,6 +8,7 @@ import { callId } from '../core/call-id.js';
 import type { Decision, Report } from '../core/messages.js';
 import { B2bua } from '../core/sip/b2bua.js';
 import type { B2buaEnvironment, B2buaOptions } from '../core/sip/environment.js';
+import { ReplayEnvironment } from '../core/sip/replay.js';
 import { callIdOf, shardOf } from '../core/sip/shard.js';
 import type { Path } from '../core/sip/transport.js';
 import { TimerWheel } from '../core/timers.js';
@@ -18,6 +19,15 @@ import { type LinkDescriptor, LinkReader, LinkWriter } from '../ipc/link.js';
 import { AddressChooser, hostPort, type ListenAddress } from './addresses.js';
 import type { RouteRule } from './config.js';
 import { Entropy } from './entropy.js';
+import { CallJournal } from './journal/call-journal.js';
+import { playAgain } from './journal/play-again.js';
+import {
+  type CallSource,
+  type RecoveredCalls,
+  recoverCalls,
+  writeCallBase,
+} from './journal/recover-calls.js';
+import type { JournalOptions, JournalSync } from './journal/writer.js';
 import { createLogger, type LogLevel } from './log.js';
 import { SipResolver } from './resolver.js';
 import { type Router, routerOf } from './routing.js';
@@ -47,14 +57,33 @@ export interface SipWorkerTask {
   /** Distinguishes this run's call ids from those of runs before. */
   run: string;
   control: MessagePort;
+  journal: {
+    folder: string;
+    name: string;
+    sync: JournalSync;
+    /** Number of the base that it begins with. */
+    base: number;
+    /** What to recover from. */
+    sources: readonly CallSource[];
+    /** Number of the last report of each worker that the dispatcher has journalled: a BigInt64 each. */
+    applied: SharedArrayBuffer;
+  };
 }
 
 /** What the supervisor tells a worker. */
-export type WorkerOrder = { kind: 'drain' } | { kind: 'stop' };
+export type WorkerOrder =
+  /** The journals stand: go on with the calls that came back. */
+  { kind: 'go' } | { kind: 'drain' } | { kind: 'stop' };
 /** What a worker tells the supervisor. */
-export type WorkerNotice = { kind: 'ready' } | { kind: 'calls'; count: number };
+export type WorkerNotice =
+  /** The sockets are bound, and what is known of calls stands at the head of the new journal. */
+  { kind: 'prepared' } | { kind: 'ready'; calls: number };
 
 const DRAIN_AT_ONCE = 512;
+/** All calls that come back report at once. */
+const MAX_SPILLED = 4_000_000;
+/** Datagrams kept that come before the calls are back. */
+const MAX_EARLY = 20_000;
 /** After the last BYE, time for its answers and for what they cause. */
 const FAREWELL_MS = 200;
 
@@ -73,14 +102,15 @@ class SipWorker {
   readonly stopped: Promise<void>;
   private resolveStopped: () => void = () => {};
   private readonly log;
-  private readonly timers = new TimerWheel(now_ms());
-  private readonly turns: Turns;
-  private readonly b2bua: B2bua;
+  private timers = new TimerWheel(now_ms());
+  private turns: Turns;
+  private b2bua: B2bua | undefined;
+  private journal: CallJournal | undefined;
   private readonly reports: LinkWriter<Report>;
   private readonly decisions: LinkReader<Decision>;
   private readonly peersOut: readonly (DatagramLinkWriter | undefined)[];
   private readonly peersIn: readonly (DatagramLinkReader | undefined)[];
-  private readonly bell: DoorbellListener;
+  private bell: DoorbellListener | undefined;
   private readonly resolver: SipResolver;
   private readonly router: Router;
   private readonly addresses: string[];
@@ -88,6 +118,10 @@ class SipWorker {
   /** Public sockets first, in the order of `listen`, then the worker's own, in that of `addresses`. */
   private sockets: Socket[] = [];
   private readonly sentBy: string[] = [];
+  /** Names of the sockets: `address port`. */
+  private readonly socketNames: string[] = [];
+  /** Datagrams that came before the calls were back. */
+  private early: { socket: number; datagram: Buffer; host: string; port: number }[] = [];
   private outbox: { path: Path; text: string }[] = [];
   private readonly entropy = new Entropy();
   /** Datagrams that could not be sent since that was last said. */
@@ -107,7 +141,7 @@ class SipWorker {
       this.resolveStopped = resolve;
     });
     this.turns = new Turns(this.timers, () => this.flush());
-    this.reports = new LinkWriter(task.reports, reportCodec);
+    this.reports = new LinkWriter(task.reports, reportCodec, { spill_limit: MAX_SPILLED });
     this.decisions = new LinkReader(task.decisions, decisionCodec);
     this.peersOut = task.datagrams_out.map((link) => link && new DatagramLinkWriter(link));
     this.peersIn = task.datagrams_in.map((link) => link && new DatagramLinkReader(link));
@@ -115,26 +149,80 @@ class SipWorker {
     this.router = routerOf(task.routes);
     this.addresses = [...new Set(task.listen.map(({ address }) => address))];
     this.chooser = new AddressChooser(this.addresses);
-    this.b2bua = new B2bua(this.environment(), task.options);
-    this.bell = new DoorbellListener(task.doorbell, () => this.onBell());
-    task.control.on('message', (order: WorkerOrder) => this.order(order));
   }
 
-  /** Binds the sockets and tells the supervisor. */
+  /**
+   * Binds the sockets, reads the journals of former workers, begins a new one with what they say of our calls,
+   * and brings these back when told to go.
+   */
   async open(): Promise<void> {
-    const { listen, port, advertise, control } = this.task;
+    const { listen, port, advertise, control, journal } = this.task;
     const host = advertise?.host;
     for (const { address, port: publicPort } of listen) {
       await this.bind(address, publicPort, true, hostPort(host ?? address, advertise?.port || publicPort));
     }
     for (const address of this.addresses)
       await this.bind(address, port, false, hostPort(host ?? address, port));
-    control.postMessage({ kind: 'ready' } satisfies WorkerNotice);
+    const orders = new Promise<WorkerOrder>((resolve) => control.once('message', resolve));
+    const log: JournalOptions['log'] = (level, message, fields) => this.log[level](fields, message);
+    const { workers, index } = this.task;
+    const recovered = recoverCalls(
+      journal.sources,
+      (shard) => shard % workers === index,
+      (name) => this.socketNamed(name),
+      log,
+    );
+    writeCallBase(journal.folder, journal.name, journal.base, this.socketNames, recovered.inputs);
+    control.postMessage({ kind: 'prepared' } satisfies WorkerNotice);
+    const order = await orders;
+    control.on('message', (next: WorkerOrder) => this.order(next));
+    this.bringBack(recovered, log);
+    control.postMessage({ kind: 'ready', calls: recovered.calls.size } satisfies WorkerNotice);
+    if (order.kind !== 'go') this.order(order);
+  }
+
+  /** From here on the worker lives. */
+  private bringBack(recovered: RecoveredCalls, log: JournalOptions['log']): void {
+    const { journal, options, index, doorbell } = this.task;
+    const applied = new BigInt64Array(journal.applied);
+    const replayed = playAgain(
+      recovered,
+      (timers) => {
+        this.timers = timers;
+        const env = new ReplayEnvironment(this.environment());
+        return { env, b2bua: new B2bua(env, options) };
+      },
+      log,
+    );
+    this.b2bua = replayed.b2bua;
+    this.turns = new Turns(this.timers, () => this.flush());
+    this.journal = new CallJournal({ ...journal, sockets: this.socketNames, log }, this.timers, {
+      last_seq: () => this.reports.last_seq,
+      applied_seq: () => Number(Atomics.load(applied, index)),
+    });
+    replayed.env.goLive();
+    for (const report of replayed.env.reports) this.report(report);
+    for (const call of replayed.calls) this.report({ kind: 'resumed', call });
+    this.report({ kind: 'all_resumed' });
+    this.turns.begin();
+    this.b2bua.askAgain();
+    this.bell = new DoorbellListener(doorbell, () => this.onBell());
+    const { early } = this;
+    this.early = [];
+    for (const { socket, datagram, host, port } of early) this.onDatagram(socket, datagram, host, port);
+  }
+
+  /** The number of the socket of that name; where there is none any more, of one that reaches the same peers. */
+  private socketNamed(name: string): number {
+    const known = this.socketNames.indexOf(name);
+    if (known >= 0) return known;
+    const address = name.slice(0, name.indexOf(' '));
+    return this.task.listen.length + Math.max(0, this.addresses.indexOf(address));
   }
 
   close(): void {
     this.turns.stop();
-    this.bell.close();
+    this.bell?.close();
     for (const socket of this.sockets) socket.close();
     this.task.control.close();
   }
@@ -143,6 +231,7 @@ class SipWorker {
     const socket = await openUdp({ address, port, shared });
     const number = this.sockets.push(socket) - 1;
     this.sentBy.push(sentBy);
+    this.socketNames.push(`${address} ${port}`);
     const { granted, asked } = enlargeReceiveBuffer(socket);
     // Linux counts its own bookkeeping too and tells twice what was set.
     if (granted < 2 * asked && number === 0 && this.task.index === 0) {
@@ -158,6 +247,11 @@ class SipWorker {
   private onDatagram(socket: number, datagram: Buffer, host: string, port: number): void {
     // Nobody can be answered at port 0, and a socket throws when asked to.
     if (port === 0) return;
+    const { b2bua } = this;
+    if (b2bua === undefined || this.journal === undefined) {
+      if (this.early.length < MAX_EARLY) this.early.push({ socket, datagram, host, port });
+      return;
+    }
     const text = datagram.toString('latin1');
     if (this.task.workers > 1) {
       const callId = callIdOf(text);
@@ -169,24 +263,26 @@ class SipWorker {
       }
     }
     this.turns.begin();
-    this.b2bua.receive(text, { socket, host, port });
+    b2bua.receive(text, { socket, host, port });
   }
 
   /** Decisions, and datagrams that other workers received for us. True when there is more. */
   private onBell(): boolean {
+    const b2bua = this.b2bua as B2bua;
     this.turns.begin();
-    let handled = this.decisions.drain((decision) => this.b2bua.decide(decision), DRAIN_AT_ONCE);
+    let handled = this.decisions.drain((decision) => b2bua.decide(decision), DRAIN_AT_ONCE);
     for (const peer of this.peersIn) {
       handled +=
         peer?.drain((socket, port, host, datagram) => {
-          this.b2bua.receive(datagram.toString('latin1'), { socket, host, port });
+          b2bua.receive(datagram.toString('latin1'), { socket, host, port });
         }, DRAIN_AT_ONCE) ?? 0;
     }
     return handled >= DRAIN_AT_ONCE;
   }
 
-  /** The end of a turn: reports first, then datagrams. */
+  /** The end of a turn: what happened in it becomes safe, then reports leave, then datagrams. */
   private flush(): boolean {
+    this.journal?.commit();
     const spilled = this.reports.flush({ wake: this.urgent });
     this.urgent = false;
     for (const peer of this.peersOut) peer?.flush();
@@ -216,19 +312,31 @@ class SipWorker {
       this.unsent_said_ms = now_ms();
     }
     this.turns.begin();
-    this.b2bua.transportFailed(path);
+    this.b2bua?.transportFailed(path);
   }
 
   private order(order: WorkerOrder): void {
     this.draining = true;
     if (order.kind === 'drain') return;
     this.turns.begin();
-    this.b2bua.endAll('the engine stops');
+    this.b2bua?.endAll('the engine stops');
     // The farewells leave with this turn; their answers have a moment to arrive.
-    setTimeout(() => this.resolveStopped(), this.b2bua.dialogs > 0 ? FAREWELL_MS : 0);
+    setTimeout(() => void this.finish(), this.b2bua?.dialogs ? FAREWELL_MS : 0);
+  }
+
+  private async finish(): Promise<void> {
+    this.flush();
+    await this.journal?.close();
+    this.resolveStopped();
+  }
+
+  private report(report: Report): void {
+    this.reports.send(report);
+    if (report.kind !== 'leg_ringing') this.urgent = true;
   }
 
   private environment(): B2buaEnvironment {
+    const worker = this;
     return {
       timers: this.timers,
       send: (path, text) => {
@@ -248,13 +356,12 @@ class SipWorker {
         atOnce = false;
       },
       route: (request, path) => this.router(request, path.host),
-      accepting: () => !this.draining && this.reports.hasRoomForNew,
-      report: (report) => {
-        this.reports.send(report);
-        if (report.kind !== 'leg_ringing') this.urgent = true;
-      },
+      accepting: () => !this.draining && !this.journal?.full && this.reports.hasRoomForNew,
+      report: (report) => this.report(report),
       newCall: () => ({ id: callId(this.origin, this.calls++), seed: this.entropy.seed() }),
-      recorder: undefined,
+      get recorder() {
+        return worker.journal;
+      },
       log: (level, message, fields) => this.log[level](fields ?? {}, message),
     };
   }

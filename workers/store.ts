@@ -1,37 +1,36 @@
 /**
- * The store thread: everything that is SQL. It writes the dispatcher's records, which come through a ring,
- * and loads the provisioning when asked. Nobody waits for it but who asked it to.
+ * The store thread: everything that is SQL. It writes the dispatcher's records, which it reads from the
+ * dispatcher's journal, and loads the provisioning when asked. Nobody waits for it but who asked it to.
  *
  * Start it as a worker thread with {@link StoreData}; it answers `ready` when the databases are there (or
  * `fatal`), then {@link StoreRequest}s.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Provisioning } from '../core/acd/provisioning.js';
 import type { StoreRecord } from '../core/acd/records.js';
 import { assert, unreachable } from '../core/assert.js';
-import { recordCodec } from '../ipc/catalogue.js';
-import { DoorbellListener } from '../ipc/doorbell.js';
-import { type LinkDescriptor, LinkReader } from '../ipc/link.js';
 import { type Databases, openDatabases } from '../sql/connect.js';
 import { isOutside, reasonOf } from '../sql/errors.js';
 import type { SqlOptions } from '../sql/options.js';
 import { loadProvisioning } from '../sql/provisioning.js';
 import { ensureSchema } from '../sql/schema.js';
 import { Writer } from '../sql/writer.js';
+import { RecordTail } from './journal/record-tail.js';
 import { createLogger, type LogLevel } from './log.js';
 
 /** The thread's workerData. */
 export interface StoreData {
   sql: SqlOptions;
   log_level: LogLevel;
-  records: LinkDescriptor;
-  /** Calls that a journal brought back: their rows of cc_calls stay. Default: none. */
-  live_calls?: string[];
-  /**
-   * The numbers of the records' link go on across restarts and say which records had been written before.
-   * Default false: what comes is new.
-   */
-  sequence_from_link?: boolean;
+  /** Folder of the journals. */
+  journal: string;
+  /** Where the number of the dispatcher's file that is being read is shown: one Int32. */
+  reading: SharedArrayBuffer;
+  /** Calls that the journal brought back: their rows of cc_calls stay. */
+  live_calls: string[];
+  /** Whether the engine can do without the databases for a while: then they are asked for until they are there. */
+  patient: boolean;
 }
 
 /** What may be asked of the thread. */
@@ -53,10 +52,14 @@ export type StoreReply =
   /** Without remedy; the thread ends. */
   | { kind: 'fatal'; reason: string };
 
-/** Records taken from the ring before others of this thread have their turn. */
-const DRAIN_RECORDS = 1024;
-/** Rows are batched anyway: the dispatcher wakes nobody for them. */
-const RECORDS_MAX_SLEEP_MS = 100;
+/** Rows are batched anyway: the journal is looked at this often. */
+const LOOK_MS = 100;
+/** While so many rows wait for their database no more are read: they wait in the journal. */
+const MAX_WAITING = 20_000;
+/** A file that cannot be read through because its rows find no database is read again after the next start. */
+const STOP_READ_MS = 5_000;
+const RETRY_MIN_MS = 500;
+const RETRY_MAX_MS = 5_000;
 
 assert(parentPort, 'the store is started as a worker thread');
 const port = parentPort;
@@ -75,11 +78,11 @@ function fatal(error: unknown): void {
   process.exit(1);
 }
 
-async function start(): Promise<{ databases: Databases; writer: Writer }> {
+async function open(): Promise<{ databases: Databases; writer: Writer }> {
   const databases = await openDatabases(data.sql);
   try {
     await ensureSchema(databases, data.sql.tables);
-    const live_calls = data.live_calls ?? [];
+    const { live_calls } = data;
     return { databases, writer: await Writer.start(databases, data.sql, log, { live_calls, fatal }) };
   } catch (error) {
     await databases.close();
@@ -87,45 +90,101 @@ async function start(): Promise<{ databases: Databases; writer: Writer }> {
   }
 }
 
+/** Opens the databases, when that may take a while until they are there; undefined when `stopped` comes first. */
+async function openPatiently(stopped: () => boolean): Promise<Awaited<ReturnType<typeof open>> | undefined> {
+  for (let wait_ms = RETRY_MIN_MS; !stopped(); wait_ms = Math.min(2 * wait_ms, RETRY_MAX_MS)) {
+    try {
+      const opened = await open();
+      if (wait_ms > RETRY_MIN_MS) log.warn('the databases are there');
+      return opened;
+    } catch (error) {
+      if (!data.patient || !isOutside(error)) throw error;
+      if (wait_ms === RETRY_MIN_MS)
+        log.error({ reason: reasonOf(error) }, 'no database yet: calls go on, rows wait in the journal');
+    }
+    for (let slept_ms = 0; slept_ms < wait_ms && !stopped(); slept_ms += LOOK_MS) await sleep(LOOK_MS);
+  }
+  return undefined;
+}
+
+/** Brings the rows in the journal to the databases. */
+class Reading {
+  private readonly tail = new RecordTail(data.journal);
+  private readonly shown = new Int32Array(data.reading);
+  private busy: Promise<void> | undefined;
+  private closed = false;
+
+  constructor(private readonly writer: Writer) {}
+
+  async run(): Promise<void> {
+    while (!this.closed) {
+      await this.read(false);
+      await sleep(LOOK_MS);
+    }
+  }
+
+  /** Reads all there is; with `all` it does not stop where too much waits. One at a time. */
+  async read(all: boolean): Promise<void> {
+    while (this.busy !== undefined) await this.busy;
+    this.busy = this.readOn(all);
+    try {
+      await this.busy;
+    } finally {
+      this.busy = undefined;
+    }
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  private async readOn(all: boolean): Promise<void> {
+    const take = (record: StoreRecord, seq: number): void => this.writer.push(record, seq);
+    for (;;) {
+      if (!all && this.writer.waiting > MAX_WAITING) return;
+      const look = this.tail.look(take);
+      if (look === 'nothing') return;
+      if (look === 'more') continue;
+      await this.writer.flush();
+      this.tail.next();
+      Atomics.store(this.shown, 0, this.tail.number);
+    }
+  }
+}
+
 async function run(): Promise<void> {
-  const { databases, writer } = await start();
-  const reader = new LinkReader<StoreRecord>(data.records, recordCodec);
-  const take = (record: StoreRecord, seq: number): void => {
-    if (data.sequence_from_link) writer.push(record, seq);
-    else writer.push(record);
-  };
-  const takeAll = (): void => {
-    while (reader.drain(take, DRAIN_RECORDS) > 0);
-  };
-  const listener = new DoorbellListener(
-    data.records.doorbell,
-    () => {
-      reader.drain(take, DRAIN_RECORDS);
-      return reader.pending;
-    },
-    { max_sleep_ms: RECORDS_MAX_SLEEP_MS },
-  );
+  let opened: Awaited<ReturnType<typeof openPatiently>>;
+  let reading: Reading | undefined;
+  let stopping = false;
 
   const load = async (request: number): Promise<void> => {
+    if (opened === undefined) {
+      reply({ kind: 'failed', request, reason: 'there is no database yet' });
+      return;
+    }
+    const { provisioning: database } = opened.databases;
     try {
-      const provisioning = await loadProvisioning(databases.provisioning, data.sql.tables, log);
+      const provisioning = await loadProvisioning(database, data.sql.tables, log);
       reply({ kind: 'loaded', request, provisioning });
     } catch (error) {
       if (!isOutside(error)) throw error;
-      const { key, place } = databases.provisioning;
+      const { key, place } = database;
       reply({ kind: 'failed', request, reason: `${key}: cannot load from ${place}: ${reasonOf(error)}` });
     }
   };
   const flush = async (request: number): Promise<void> => {
-    takeAll();
-    await writer.flush();
+    await reading?.read(true);
+    await opened?.writer.flush();
     reply({ kind: 'flushed', request });
   };
   const stop = async (): Promise<void> => {
-    listener.close();
-    takeAll();
-    await writer.stop();
-    await databases.close();
+    stopping = true;
+    reading?.close();
+    if (opened !== undefined) {
+      await Promise.race([reading?.read(false), sleep(STOP_READ_MS)]);
+      await opened.writer.stop();
+      await opened.databases.close();
+    }
     reply({ kind: 'stopped' });
     port.close();
   };
@@ -142,7 +201,12 @@ async function run(): Promise<void> {
     }
   };
   port.on('message', (message: StoreRequest) => void answer(message).catch(fatal));
-  reply({ kind: 'ready', next_cid: writer.nextCid() });
+
+  opened = await openPatiently(() => stopping);
+  if (opened === undefined) return;
+  reading = new Reading(opened.writer);
+  reply({ kind: 'ready', next_cid: opened.writer.nextCid() });
+  await reading.run();
 }
 
 run().catch(fatal);

@@ -11,13 +11,17 @@ import type { Provisioning } from '../core/acd/provisioning.js';
 import { eventCodec } from '../ipc/catalogue.js';
 import { createDatagramLink } from '../ipc/datagram-link.js';
 import { createDoorbell, DoorbellListener } from '../ipc/doorbell.js';
-import { createLink, LinkReader } from '../ipc/link.js';
+import { createLink, type LinkDescriptor, LinkReader } from '../ipc/link.js';
 import { createTables, openTables } from '../ipc/tables.js';
 import type { SqlOptions } from '../sql/options.js';
 import { expandListen, type ListenAddress } from './addresses.js';
 import type { Config } from './config.js';
 import { type DataLock, lockDataFolder } from './data-lock.js';
-import type { DispatcherReply, DispatcherThreadData } from './dispatcher-thread.js';
+import type { DispatcherReady, DispatcherReply, DispatcherThreadData } from './dispatcher-thread.js';
+import { ACD_JOURNAL } from './journal/acd-journal.js';
+import { beginGeneration, completeGeneration, type Generations, journalNames } from './journal/files.js';
+import { BACKLOG } from './journal/record-tail.js';
+import type { CallSource } from './journal/recover-calls.js';
 import { createLogger } from './log.js';
 import { type Mi, startMi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
@@ -69,20 +73,44 @@ export async function startEngine(config: Config): Promise<Engine> {
   }
 }
 
+interface WorkerLinks {
+  doorbell: ReturnType<typeof createDoorbell>;
+  reports: LinkDescriptor;
+  decisions: LinkDescriptor;
+}
+
+interface RunningWorker {
+  control: MessagePort;
+  ended: Promise<void>;
+  prepared: Promise<void>;
+  /** With the number of calls that came back. */
+  ready: Promise<number>;
+}
+
 class Supervisor {
   private readonly log: Logger;
   private readonly listen: ListenAddress[];
   private readonly workerCount: number;
   private readonly doorbells = {
     dispatcher: createDoorbell(),
-    store: createDoorbell(),
     control: createDoorbell(),
   };
   private lock: DataLock | undefined;
   private store: ThreadPeer | undefined;
   private dispatcher: ThreadPeer | undefined;
   private pool: Piscina | undefined;
-  private readonly workers: { control: MessagePort; ended: Promise<void> }[] = [];
+  private readonly workers = new Map<number, RunningWorker>();
+  private readonly shared: {
+    /** Number of the dispatcher's journal file that the store reads. */
+    reading: SharedArrayBuffer;
+    /** Numbers of the last reports that the dispatcher has journalled. */
+    applied: SharedArrayBuffer;
+  };
+  private serve: () => void = () => {};
+  /** Resolves when calls are taken. */
+  private readonly served = new Promise<void>((resolve) => {
+    this.serve = resolve;
+  });
   private mi: Mi | undefined;
   private view: EngineView | undefined;
   private eventBell: DoorbellListener | undefined;
@@ -94,6 +122,10 @@ class Supervisor {
     this.log = createLogger('engine', config.log.level);
     this.listen = expandListen(config.sip.listen);
     this.workerCount = config.sip.workers;
+    this.shared = {
+      reading: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
+      applied: new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT * this.workerCount),
+    };
     this.finished = new Promise((resolve, reject) => {
       this.finish = { resolve, reject };
     });
@@ -106,20 +138,11 @@ class Supervisor {
     await this.probePorts();
     this.lock = await lockDataFolder(config.data_dir);
 
-    const records = createLink('dispatcher to store', LINK_BYTES, this.doorbells.store);
     const events = createLink('dispatcher to control', EVENT_LINK_BYTES, this.doorbells.control);
     const tables = createTables(config.sip.max_calls);
-
-    const firstCid = await this.startStore(records);
-    const provisioning = await this.load();
-    const links = Array.from({ length: this.workerCount }, (_, index) => {
-      const doorbell = createDoorbell();
-      return {
-        doorbell,
-        reports: createLink(`worker ${index} to dispatcher`, LINK_BYTES, this.doorbells.dispatcher),
-        decisions: createLink(`dispatcher to worker ${index}`, LINK_BYTES, doorbell),
-      };
-    });
+    const generations = beginGeneration(config.data_dir);
+    const { workerCount } = this;
+    const links = Array.from({ length: workerCount }, (_, index) => this.workerLinks(index));
     this.dispatcher = this.thread('dispatcher-thread.js', 'dispatcher', {
       options: {
         wrapup_s: config.call_center.wrapup_time,
@@ -130,30 +153,38 @@ class Supervisor {
         max_calls: config.sip.max_calls,
         queue_pos_param: config.call_center.queue_pos_param,
       },
-      first_cid: firstCid,
       log_level: config.log.level,
       doorbell: this.doorbells.dispatcher,
       reports: links.map((link) => link.reports),
       decisions: links.map((link) => link.decisions),
-      records,
       events,
       tables,
+      journal: {
+        ...generations,
+        sync: config.journal.sync,
+        reading: this.shared.reading,
+        applied: this.shared.applied,
+        workers: links.map((_, index) => journalName(index)),
+      },
     } satisfies DispatcherThreadData);
-    await this.command({ kind: 'load', provisioning });
+    const recovered = (await this.dispatcher.once('ready')) as unknown as DispatcherReady;
+    await this.startStore(generations.next, recovered);
 
-    await this.startWorkers(links);
+    const calls = await this.startWorkers(links, generations, new Map(recovered.applied));
     await this.startControl(events, tables);
-    const { listen, workerCount } = this;
+    const { listen } = this;
     this.log.info(
       {
         sip: listen.map(({ address, port }) => `udp:${address}:${port}`),
         mi: this.mi?.address,
         workers: workerCount,
-        flows: provisioning.flows.length,
-        agents: provisioning.agents.length,
+        flows: [...(this.view?.flows() ?? [])].length,
+        agents: [...(this.view?.agents() ?? [])].length,
+        ...(calls > 0 ? { calls_recovered: calls } : {}),
       },
       'serving',
     );
+    this.serve();
     return {
       mi_address: this.mi?.address ?? { host: '', port: 0 },
       sip_addresses: listen,
@@ -172,8 +203,9 @@ class Supervisor {
     this.stopping = Promise.resolve();
     this.eventBell?.close();
     await this.mi?.close();
-    for (const { control } of this.workers) control.postMessage({ kind: 'stop' } satisfies WorkerOrder);
-    await Promise.allSettled(this.workers.map(({ ended }) => ended));
+    for (const { control } of this.workers.values())
+      control.postMessage({ kind: 'stop' } satisfies WorkerOrder);
+    await Promise.allSettled([...this.workers.values()].map(({ ended }) => ended));
     await this.pool?.destroy();
     await this.dispatcher?.terminate();
     await this.store?.terminate();
@@ -189,15 +221,40 @@ class Supervisor {
     }
   }
 
-  private async startStore(records: ReturnType<typeof createLink>): Promise<number> {
+  /** Links to and from a worker; after the death of one, the numbers of its reports go on. */
+  private workerLinks(index: number, first_seq = 1): WorkerLinks {
+    const doorbell = createDoorbell();
+    return {
+      doorbell,
+      reports: createLink(`worker ${index} to dispatcher`, LINK_BYTES, this.doorbells.dispatcher, first_seq),
+      decisions: createLink(`dispatcher to worker ${index}`, LINK_BYTES, doorbell),
+    };
+  }
+
+  /** With something recovered the engine serves before the databases have answered; else it needs them. */
+  private async startStore(journal: string, recovered: DispatcherReady): Promise<void> {
     const { config } = this;
-    this.store = this.thread('store.js', 'store', {
+    const store = this.thread('store.js', 'store', {
       sql: sqlOptions(config),
       log_level: config.log.level,
-      records,
+      journal,
+      reading: this.shared.reading,
+      live_calls: recovered.live_calls,
+      patient: recovered.recovered,
     } satisfies StoreData);
-    const ready = await this.store.once('ready');
-    return ready.next_cid as number;
+    this.store = store;
+    const ready = store.once('ready');
+    if (recovered.recovered) {
+      void ready.then(
+        () => this.served.then(() => this.reload()),
+        // Its end is told by the thread itself.
+        () => {},
+      );
+      return;
+    }
+    const { next_cid } = await ready;
+    await this.dispatcher?.ask({ next_cid });
+    await this.command({ kind: 'load', provisioning: await this.load() });
   }
 
   private async load(): Promise<Provisioning> {
@@ -220,67 +277,104 @@ class Supervisor {
     }
   }
 
+  /** @returns how many calls came back */
   private async startWorkers(
-    links: readonly {
-      doorbell: ReturnType<typeof createDoorbell>;
-      reports: ReturnType<typeof createLink>;
-      decisions: ReturnType<typeof createLink>;
-    }[],
-  ): Promise<void> {
-    const { config, workerCount } = this;
+    links: readonly WorkerLinks[],
+    generations: Generations,
+    applied: ReadonlyMap<string, number>,
+  ): Promise<number> {
+    const { workerCount } = this;
     const between = links.map((_, from) =>
       links.map((to, index) =>
         index === from ? undefined : createDatagramLink(DATAGRAM_LINK_BYTES, to.doorbell),
       ),
     );
-    const run = `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(2).toString('hex')}`;
     this.pool = new Piscina({
       filename: new URL('./sip-worker.js', import.meta.url).href,
       minThreads: workerCount,
       maxThreads: workerCount,
       concurrentTasksPerWorker: 1,
     });
+    const { old, next } = generations;
+    const sources =
+      old === undefined
+        ? []
+        : journalNames(old)
+            .filter((name) => name !== ACD_JOURNAL && name !== BACKLOG)
+            .map((name) => ({ folder: old, name, applied_seq: applied.get(name) ?? 0 }));
     // The worker that binds the public ports last receives what comes to them: let it be the first worker.
     for (let index = workerCount - 1; index >= 0; index--) {
-      const link = links[index] as (typeof links)[number];
-      const { port1, port2 } = new MessageChannel();
-      const task: SipWorkerTask = {
-        index,
-        workers: workerCount,
-        listen: this.listen,
-        port: config.sip.worker_ports + index,
-        advertise: config.sip.advertise,
-        outbound_proxy: config.sip.outbound_proxy,
-        options: {
-          offer: config.sip.offer,
-          early_offer_hosts: config.sip.early_offer_hosts.map((host) => host.toLowerCase()),
-          agent_ring_timeout_ms: config.sip.agent_ring_timeout * 1000,
-          agent_no_response_timeout_ms: config.sip.agent_no_response_timeout * 1000,
-          identity_headers: config.sip.identity_headers,
-        },
-        routes: config.routes,
-        log_level: config.log.level,
-        doorbell: link.doorbell,
-        reports: link.reports,
-        decisions: link.decisions,
-        datagrams_out: between[index] ?? [],
-        datagrams_in: between.map((row) => row[index]),
-        run,
-        control: port2,
-      };
-      const ended: Promise<void> = this.pool.run(task, { transferList: [port2] });
-      const ready = new Promise<void>((resolve) => {
-        port1.on('message', (notice: WorkerNotice) => {
-          if (notice.kind === 'ready') resolve();
-        });
+      const worker = this.startWorker(index, links[index] as WorkerLinks, between, {
+        folder: next,
+        base: 0,
+        sources,
       });
-      this.workers.push({ control: port1, ended });
-      ended.then(
-        () => this.threadEnded(`sip worker ${index}`, undefined),
-        (error: Error) => this.threadEnded(`sip worker ${index}`, error),
-      );
-      await Promise.race([ready, ended]);
+      this.workers.set(index, worker);
+      await worker.prepared;
     }
+    completeGeneration(generations);
+    for (const worker of this.workers.values())
+      worker.control.postMessage({ kind: 'go' } satisfies WorkerOrder);
+    let calls = 0;
+    for (const worker of this.workers.values()) calls += await worker.ready;
+    return calls;
+  }
+
+  private startWorker(
+    index: number,
+    link: WorkerLinks,
+    between: readonly (readonly (ReturnType<typeof createDatagramLink> | undefined)[])[],
+    journal: { folder: string; base: number; sources: readonly CallSource[] },
+  ): RunningWorker {
+    const { config, workerCount } = this;
+    const { port1, port2 } = new MessageChannel();
+    const task: SipWorkerTask = {
+      index,
+      workers: workerCount,
+      listen: this.listen,
+      port: config.sip.worker_ports + index,
+      advertise: config.sip.advertise,
+      outbound_proxy: config.sip.outbound_proxy,
+      options: {
+        offer: config.sip.offer,
+        early_offer_hosts: config.sip.early_offer_hosts.map((host) => host.toLowerCase()),
+        agent_ring_timeout_ms: config.sip.agent_ring_timeout * 1000,
+        agent_no_response_timeout_ms: config.sip.agent_no_response_timeout * 1000,
+        identity_headers: config.sip.identity_headers,
+      },
+      routes: config.routes,
+      log_level: config.log.level,
+      doorbell: link.doorbell,
+      reports: link.reports,
+      decisions: link.decisions,
+      datagrams_out: between[index] ?? [],
+      datagrams_in: between.map((row) => row[index]),
+      run: `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(2).toString('hex')}`,
+      control: port2,
+      journal: {
+        ...journal,
+        name: journalName(index),
+        sync: config.journal.sync,
+        applied: this.shared.applied,
+      },
+    };
+    const ended: Promise<void> = (this.pool as Piscina).run(task, { transferList: [port2] });
+    const notices = new Map<string, (notice: WorkerNotice) => void>();
+    port1.on('message', (notice: WorkerNotice) => notices.get(notice.kind)?.(notice));
+    const told = (kind: WorkerNotice['kind']): Promise<WorkerNotice> =>
+      Promise.race([
+        new Promise<WorkerNotice>((resolve) => notices.set(kind, resolve)),
+        ended.then(() => Promise.reject(new Error(`sip worker ${index} ended before it was ready`))),
+      ]);
+    const prepared = told('prepared').then(() => {});
+    const ready = told('ready').then((notice) => (notice.kind === 'ready' ? notice.calls : 0));
+    // Of a death before, the first of them tells.
+    ready.catch(() => {});
+    ended.then(
+      () => this.threadEnded(`sip worker ${index}`, undefined),
+      (error: Error) => this.threadEnded(`sip worker ${index}`, error),
+    );
+    return { control: port1, ended, prepared, ready };
   }
 
   private async startControl(
@@ -326,11 +420,13 @@ class Supervisor {
 
   /** Workers first, so that their last reports become decisions and rows; the store last of all. */
   private async stopThreads(drain: boolean): Promise<void> {
-    for (const { control } of this.workers) control.postMessage({ kind: 'drain' } satisfies WorkerOrder);
+    for (const { control } of this.workers.values())
+      control.postMessage({ kind: 'drain' } satisfies WorkerOrder);
     if (drain) await this.drained(this.config.drain_timeout * 1000);
-    for (const { control } of this.workers) control.postMessage({ kind: 'stop' } satisfies WorkerOrder);
-    await Promise.all(this.workers.map(({ ended }) => ended));
-    for (const { control } of this.workers) control.close();
+    for (const { control } of this.workers.values())
+      control.postMessage({ kind: 'stop' } satisfies WorkerOrder);
+    await Promise.all([...this.workers.values()].map(({ ended }) => ended));
+    for (const { control } of this.workers.values()) control.close();
     await this.pool?.destroy();
     await this.dispatcher?.ask({ stop: true });
     await this.dispatcher?.ended;
@@ -368,6 +464,10 @@ class Supervisor {
     );
     return peer;
   }
+}
+
+function journalName(worker: number): string {
+  return `worker-${worker}`;
 }
 
 function sqlOptions(config: Config): SqlOptions {

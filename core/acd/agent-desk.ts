@@ -52,6 +52,14 @@ export class AgentDesk {
     this.change(agent, 'wrapup', agent.logged_in, null);
   }
 
+  /** After a restart he is what he was: levels, lists and the rest of his wrapup follow. */
+  recalled(agent: Agent): void {
+    this.acd.statistics.agentCounts(agent, 1);
+    if (agent.wrapup_end_ms > 0) this.armWrapup(agent);
+    this.list(agent);
+    this.acd.out.agents.add(agent.row);
+  }
+
   /** An agent provisioned no longer goes with his last call. */
   forgetWhenIdle(agent: Agent): void {
     if (!agent.removed || agent.refs > 0) return;

@@ -46,6 +46,16 @@ export class Calls {
     }
   }
 
+  /** A worker still has the call: after a restart it goes on from here, with what the worker may not have been told. */
+  resume(call: Call): void {
+    if (this.acd.dormant.delete(call) && call.state === 'queued') {
+      enqueue(call);
+      this.armOnhold(call);
+      this.acd.calls_to_match.push(call);
+    }
+    this.legs.sayAgain(call);
+  }
+
   /** A leg was joined to the caller. */
   legConnected(call: Call, leg: number, answered_ms: number): void {
     const part = partOf(call, leg);
@@ -251,7 +261,8 @@ export class Calls {
   private setState(call: Call, to: CallState): void {
     const { acd } = this;
     const from = call.state;
-    if (from === 'queued') {
+    // What was dormant is in no queue.
+    if (from === 'queued' && !acd.dormant.delete(call)) {
       dequeue(call);
       call.onhold_timer = acd.cancel(call.onhold_timer);
     }
@@ -277,6 +288,7 @@ export class Calls {
 
   private forget(call: Call): void {
     this.legs.stopTimers(call);
+    this.acd.dormant.delete(call);
     this.acd.calls.delete(call.id);
     this.acd.call_rows.remove(call.row);
     this.acd.out.records.push({ kind: 'call_gone', call: call.id });

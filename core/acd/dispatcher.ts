@@ -4,7 +4,8 @@
  * until the shell has drained and cleared it. Equal inputs at equal times make equal outputs.
  */
 import { unreachable } from '../assert.js';
-import type { CallArrived, LegFailed, Report } from '../messages.js';
+import { partsOfCallId } from '../call-id.js';
+import type { AllResumed, CallArrived, LegFailed, Report } from '../messages.js';
 import type { TimerWheel } from '../timers.js';
 import type { Agent } from './agent.js';
 import { AgentDesk } from './agent-desk.js';
@@ -14,7 +15,16 @@ import { agentSees } from './display.js';
 import { estimatedWait } from './estimate.js';
 import { load } from './loading.js';
 import { matchEverything } from './matching.js';
+import {
+  agentMemory,
+  callMemory,
+  type EngineMemory,
+  flowMemory,
+  type Memory,
+  provisioningMemory,
+} from './memory.js';
 import type { Outbox } from './outbox.js';
+import { Reckoning, restore } from './restore.js';
 import { AcdState, type DispatcherOptions } from './state.js';
 import type { AgentRow, CallRow, EngineRow, FlowRow, SkillRow } from './view.js';
 
@@ -36,6 +46,9 @@ export class Dispatcher {
   readonly acd: AcdState;
   private readonly desk: AgentDesk;
   private readonly calls: Calls;
+  private reckonings: Reckoning[] = [];
+  /** The latest call of each origin that was taken. */
+  private readonly heard = new Map<string, number>();
 
   /**
    * @param timers the clock too: its time is ms since the epoch, and whoever advances it drains `out`
@@ -53,16 +66,93 @@ export class Dispatcher {
     this.calls = new Calls(this.acd, this.desk);
   }
 
-  /** The cid that the next call gets: to be kept over a restart. */
+  /** The cid that the next call gets. */
   get nextCid(): number {
     return this.next_cid;
   }
 
-  /** Something has happened to a call. A report about a leg no longer wanted changes nothing. */
+  /** The next calls get cids from this one on. */
+  cidsFrom(next_cid: number): void {
+    this.next_cid = next_cid;
+  }
+
+  /**
+   * Something has happened to a call. A report about a leg no longer wanted changes nothing, nor does one that
+   * was heard before.
+   */
   report(report: Report, worker: number): void {
-    if (report.kind === 'arrived') this.arrived(report, worker);
-    else this.happened(report, worker);
+    if (report.kind === 'all_resumed') this.allResumed(worker);
+    else if (report.kind !== 'arrived') this.happened(report, worker);
+    else if (!this.heardBefore(report, worker)) this.arrived(report, worker);
     this.endTurn();
+  }
+
+  /** All there is to remember, to begin a journal with. */
+  memory(): Memory {
+    const { acd } = this;
+    return {
+      provisioning: provisioningMemory(acd),
+      engine: this.engineMemory(),
+      agents: [...acd.agents.values()].map(agentMemory),
+      flows: [...acd.flows.values()].map(flowMemory),
+      calls: [...acd.calls.values()].map(callMemory),
+      ended: [],
+    };
+  }
+
+  /** What changes in small parts all the time and is told for that from time to time only. */
+  engineMemory(): EngineMemory {
+    const { acd, next_cid } = this;
+    const { incalls, dist_incalls, answ_incalls, answ_inchats, aban_incalls, wait_sum_s, wait_count } =
+      acd.statistics.engine;
+    return {
+      next_cid,
+      internal_dispatching: acd.internal_dispatching,
+      counters: { incalls, dist_incalls, answ_incalls, answ_inchats, aban_incalls, wait_sum_s, wait_count },
+    };
+  }
+
+  /**
+   * Goes on from what was remembered; nothing has happened yet. The calls wait for `workers` workers (numbered
+   * from 0) to say which of them they have: the others end with CDR -1.
+   */
+  restore(memory: Memory, workers: number): void {
+    const { acd } = this;
+    restore(acd, this.desk, memory);
+    this.next_cid = memory.engine.next_cid;
+    for (const id of [...acd.calls.keys(), ...memory.ended]) this.note(id);
+    const numbers = Array.from({ length: workers }, (_, worker) => worker);
+    this.reckonings.push(new Reckoning(new Set(acd.calls.values()), new Set(numbers)));
+    this.endTurn();
+  }
+
+  /** The worker has died and another takes its place, which will say which of its calls it has. */
+  workerReplaced(worker: number): void {
+    const missing = [...this.acd.calls.values()].filter((call) => call.worker === worker);
+    this.reckonings.push(new Reckoning(new Set(missing), new Set([worker])));
+  }
+
+  private allResumed(worker: number): void {
+    const over = this.reckonings.filter((reckoning) => reckoning.told(worker));
+    this.reckonings = this.reckonings.filter((reckoning) => !over.includes(reckoning));
+    for (const { missing } of over) {
+      for (const call of missing)
+        if (this.acd.calls.get(call.id) === call) this.calls.lost(call, this.acd.now_ms);
+    }
+  }
+
+  /** Whether the arrival is of a call that we have, or had: a worker that has lost that end hears of it again. */
+  private heardBefore(report: CallArrived, worker: number): boolean {
+    if (this.acd.calls.has(report.call)) return true;
+    const { origin, serial } = partsOfCallId(report.call);
+    if (!(serial <= (this.heard.get(origin) ?? -1))) return false;
+    this.refuse(report.call, worker, 481, 'the call has ended');
+    return true;
+  }
+
+  private note(id: string): void {
+    const { origin, serial } = partsOfCallId(id);
+    if (serial > (this.heard.get(origin) ?? -1)) this.heard.set(origin, serial);
   }
 
   /** Management asks for something; refusals carry the code and words of MI. */
@@ -129,6 +219,7 @@ export class Dispatcher {
       return;
     }
     const { param, caller_display } = report;
+    this.note(report.call);
     this.calls.arrive({
       id: report.call,
       worker,
@@ -155,15 +246,21 @@ export class Dispatcher {
     return cid;
   }
 
-  private happened(report: Exclude<Report, CallArrived>, worker: number): void {
+  private happened(report: Exclude<Report, CallArrived | AllResumed>, worker: number): void {
     const call = this.acd.calls.get(report.call);
     if (call === undefined) {
+      // It has just ended.
+      if (report.kind === 'resumed') return;
       this.refuse(report.call, worker, 481, 'unknown call');
       return;
     }
     call.worker = worker;
     switch (report.kind) {
       case 'leg_ringing':
+        return;
+      case 'resumed':
+        for (const { missing } of this.reckonings) missing.delete(call);
+        this.calls.resume(call);
         break;
       case 'leg_connected':
         this.calls.legConnected(call, report.leg, report.answered_ms);
@@ -183,6 +280,7 @@ export class Dispatcher {
       default:
         unreachable(report);
     }
+    if (this.acd.calls.has(call.id)) this.out.calls.add(call.row);
   }
 
   private obey(command: Command): CommandResult {
@@ -221,7 +319,8 @@ export class Dispatcher {
     if (!agent.canTake(call.media)) {
       return refusal(488, `Agent is not free/${call.media === 'rtp' ? 'audio' : 'chat'} enabled`);
     }
-    if (call.state !== 'queued') return refusal(404, 'Call not in queue any more');
+    if (call.state !== 'queued' || this.acd.dormant.has(call))
+      return refusal(404, 'Call not in queue any more');
     this.calls.deliver(call, agent);
     return OK;
   }

@@ -25,13 +25,15 @@ export class Legs {
   /** A leg to a media server; it takes the place of one still being set up. */
   connectMedia(call: Call, uri: string): void {
     this.stopTimers(call);
-    call.media_setup = this.connect(call, 'media', uri, '');
+    const leg = this.newLeg(call);
+    call.media_setup = leg;
+    this.send(call, { kind: 'connect', call: call.id, leg, role: 'media', uri, display: '' });
   }
 
   /** A leg to the agent, who then rings. */
   connectAgent(call: Call, agent: Agent): void {
-    const uri = call.media === 'rtp' ? agent.config.location : agent.config.msrp_location;
-    call.agent_leg = this.connect(call, 'agent', uri, call.display);
+    call.agent_leg = this.newLeg(call);
+    this.ring(call, agent, call.agent_leg);
     if (!call.caller_answered) {
       // An unanswered caller has one destination at a time: the worker lets go of the one before.
       call.media_setup = 0;
@@ -43,6 +45,38 @@ export class Legs {
       call.meanwhile_timer = null;
       this.connectQueue(call);
     });
+  }
+
+  /**
+   * Says once more which legs are to be made: a worker that was told makes none twice. What would play by now
+   * had there been no restart plays.
+   */
+  sayAgain(call: Call): void {
+    if (call.media_setup !== 0) {
+      const uri = this.mediaUri(call);
+      this.send(call, {
+        kind: 'connect',
+        call: call.id,
+        leg: call.media_setup,
+        role: 'media',
+        uri,
+        display: '',
+      });
+    }
+    if (call.agent !== null && call.agent_leg !== 0 && !call.connected)
+      this.ring(call, call.agent, call.agent_leg);
+    const silent =
+      call.state === 'queued' || (call.agent !== null && !call.connected && call.caller_answered);
+    if (silent && call.retry_timer === null && call.meanwhile_timer === null && !this.hasMedia(call))
+      this.retryQueue(call);
+  }
+
+  /** What the media leg of a call in its state plays. */
+  private mediaUri(call: Call): string {
+    const { message_welcome, message_dissuading } = call.flow.config;
+    if (call.state === 'welcome') return message_welcome;
+    if (call.state === 'dissuading1' || call.state === 'dissuading2') return message_dissuading;
+    return this.queueUri(call);
   }
 
   /** Whether the caller hears a media server or soon will. */
@@ -101,15 +135,24 @@ export class Legs {
   }
 
   private connectQueue(call: Call): void {
-    const uri = call.flow.config.message_queue;
-    const param = this.acd.options.queue_pos_param;
-    this.connectMedia(call, param === '' ? uri : withPosition(uri, param, position(call)));
+    this.connectMedia(call, this.queueUri(call));
   }
 
-  private connect(call: Call, role: 'media' | 'agent', uri: string, display: string): number {
+  private queueUri(call: Call): string {
+    const uri = call.flow.config.message_queue;
+    const param = this.acd.options.queue_pos_param;
+    return param === '' ? uri : withPosition(uri, param, position(call));
+  }
+
+  private ring(call: Call, agent: Agent, leg: number): void {
+    const uri = call.media === 'rtp' ? agent.config.location : agent.config.msrp_location;
+    this.send(call, { kind: 'connect', call: call.id, leg, role: 'agent', uri, display: call.display });
+  }
+
+  /** The number of a new leg, which is about to be made. */
+  private newLeg(call: Call): number {
     const leg = call.next_leg++;
     call.last_start_ms = this.acd.now_ms;
-    this.send(call, { kind: 'connect', call: call.id, leg, role, uri, display });
     this.acd.recordLater(call);
     this.acd.out.calls.add(call.row);
     return leg;

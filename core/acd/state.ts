@@ -47,6 +47,9 @@ export class AcdState {
   /** Calls whose row of cc_calls changed in this turn. */
   readonly calls_to_record: Call[] = [];
 
+  /** Calls remembered from before a restart that no worker has said it has yet. */
+  readonly dormant = new Set<Call>();
+
   /** Grows with every event that is ordered by it. */
   private sequence = 0;
   /** Ends a turn; set by the dispatcher. */
@@ -65,6 +68,11 @@ export class AcdState {
 
   nextSequence(): number {
     return ++this.sequence;
+  }
+
+  /** Numbers up to this one were given out before. */
+  sequenceUsed(sequence: number): void {
+    this.sequence = Math.max(this.sequence, sequence);
   }
 
   /**

@@ -71,7 +71,10 @@ function echo({ doorbell, reports, decisions }: EchoTask): void {
   const writer = new LinkWriter<Decision>(decisions, decisionCodec);
   new DoorbellListener(doorbell, () => {
     if (writer.spilled < SPILL_PAUSE) {
-      reader.drain((report, seq) => writer.send({ kind: 'drop', call: report.call, leg: seq }), 500);
+      reader.drain(
+        (report, seq) => writer.send({ kind: 'drop', call: 'call' in report ? report.call : '', leg: seq }),
+        500,
+      );
     }
     return writer.flush() || reader.pending;
   });

@@ -25,6 +25,8 @@ export const REPORTS: OneOfEach<Report> = {
   leg_ended: { kind: 'leg_ended', call: CALL, leg: 1, at_ms: NOW_MS + 0.5 },
   caller_gone: { kind: 'caller_gone', call: CALL, at_ms: NOW_MS, how: 'lost' },
   call_lost: { kind: 'call_lost', call: CALL, at_ms: NOW_MS, why: 'no leg left' },
+  resumed: { kind: 'resumed', call: CALL },
+  all_resumed: { kind: 'all_resumed' },
 };
 
 export const DECISIONS: OneOfEach<Decision> = {

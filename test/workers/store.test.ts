@@ -2,24 +2,34 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import type { StoreRecord } from '../../core/acd/records.js';
-import { recordCodec } from '../../ipc/catalogue.js';
-import { createDoorbell } from '../../ipc/doorbell.js';
-import { createLink, LinkWriter } from '../../ipc/link.js';
 import { openDatabases } from '../../sql/connect.js';
 import { DEFAULT_TABLES, type SqlOptions } from '../../sql/options.js';
+import { writeRecord } from '../../workers/journal/acd-entries.js';
+import { ACD_JOURNAL } from '../../workers/journal/acd-journal.js';
+import { allFilesOf } from '../../workers/journal/files.js';
+import { JournalWriter } from '../../workers/journal/writer.js';
 import type { StoreData, StoreReply, StoreRequest } from '../../workers/store.js';
+
+let sequence = 0;
 
 /** A running store thread, as the supervisor sees it. */
 class Store {
   private readonly replies: StoreReply[] = [];
   private waiting: (() => void) | undefined;
   readonly worker: Worker;
-  private readonly link: LinkWriter<StoreRecord>;
+  private readonly journal: JournalWriter;
 
-  constructor(sql: SqlOptions) {
-    const records = createLink('dispatcher to store', 1 << 20, createDoorbell());
-    this.link = new LinkWriter(records, recordCodec);
-    const workerData: StoreData = { sql, log_level: 'silent', records };
+  constructor(sql: SqlOptions, folder: string, patient = false) {
+    const number = allFilesOf(folder, ACD_JOURNAL).length + 1;
+    this.journal = new JournalWriter(folder, ACD_JOURNAL, number, { sync: 'none', log() {} });
+    const workerData: StoreData = {
+      sql,
+      log_level: 'silent',
+      journal: folder,
+      reading: new SharedArrayBuffer(4),
+      live_calls: [],
+      patient,
+    };
     this.worker = new Worker(new URL('../../workers/store.js', import.meta.url), { workerData });
     this.worker.on('message', (message: StoreReply) => {
       this.replies.push(message);
@@ -28,8 +38,8 @@ class Store {
   }
 
   send(records: StoreRecord[]): void {
-    for (const record of records) this.link.send(record);
-    this.link.flush();
+    for (const record of records) writeRecord(this.journal.batch, ++sequence, record);
+    this.journal.commit();
   }
 
   async ask(request: StoreRequest): Promise<StoreReply> {
@@ -75,8 +85,9 @@ async function stopped(t: Test, store: Store): Promise<void> {
   t.same(await exit, [0], 'the thread ends by itself');
 }
 
-t.test('the store thread writes what comes through its ring, and loads on demand', async (t) => {
-  const first = new Store(sql);
+t.test('the store thread writes what is in the journal, and loads on demand', async (t) => {
+  const folder = t.testdir();
+  const first = new Store(sql, folder);
   t.same(await first.next(), { kind: 'ready', next_cid: 1 });
   const provisioning = { flows: [], agents: [] };
   t.same(await first.ask({ kind: 'load', request: 7 }), { kind: 'loaded', request: 7, provisioning });
@@ -85,7 +96,7 @@ t.test('the store thread writes what comes through its ring, and loads on demand
   first.send([cdr(2_501)]);
   await stopped(t, first);
 
-  const second = new Store(sql);
+  const second = new Store(sql, folder);
   t.same(await second.next(), { kind: 'ready', next_cid: 2_502 }, 'also the last record was written');
   second.send([cdr(2_502)]);
   await stopped(t, second);
@@ -97,7 +108,7 @@ t.test('the store thread writes what comes through its ring, and loads on demand
 });
 
 t.test('a load that fails says why, and the thread goes on', async (t) => {
-  const odd = new Store({ ...sql, tables: { ...DEFAULT_TABLES, ccf_skill_column: 'talent' } });
+  const odd = new Store({ ...sql, tables: { ...DEFAULT_TABLES, ccf_skill_column: 'talent' } }, t.testdir());
   await odd.next();
   t.match(await odd.ask({ kind: 'load', request: 1 }), {
     kind: 'failed',
@@ -113,7 +124,7 @@ t.test('without its database the store says why in one line and ends', async (t)
     data_dir: t.testdir(),
     tables: DEFAULT_TABLES,
   };
-  const store = new Store(sql);
+  const store = new Store(sql, t.testdir());
   const exit = once(store.worker, 'exit');
   const reason = 'db_url: cannot reach the database at 127.0.0.1:9/acd: connect ECONNREFUSED 127.0.0.1:9';
   t.same(await store.next(), { kind: 'fatal', reason });

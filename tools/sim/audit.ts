@@ -90,6 +90,7 @@ export class Audit {
 
   /** A report about a call that goes on, before the dispatcher hears it. */
   hears(report: Report): void {
+    if (report.kind === 'all_resumed') return;
     const visit = this.visits.get(report.call);
     if (visit === undefined || visit.final) return;
     if (report.kind === 'leg_connected' && report.leg === visit.agent_leg && !visit.connected) {

@@ -55,15 +55,20 @@ export interface JournalFile {
   base: boolean;
 }
 
-/** The files of the journal of that name, in the order in which they are to be read. */
-export function filesOf(folder: string, name: string): JournalFile[] {
+/** All files of the journal of that name, by number, a base after the file that it stands for. */
+export function allFilesOf(folder: string, name: string): JournalFile[] {
   const files: JournalFile[] = [];
   for (const entry of readdirSync(folder)) {
     const match = /^(.+)\.(\d+)\.(log|base)$/.exec(entry);
     if (match === null || match[1] !== name) continue;
     files.push({ path: join(folder, entry), number: Number(match[2]), base: match[3] === 'base' });
   }
-  files.sort((a, b) => a.number - b.number || Number(a.base) - Number(b.base));
+  return files.sort((a, b) => a.number - b.number || Number(a.base) - Number(b.base));
+}
+
+/** The files from which the journal of that name is recovered: the last base and what follows it. */
+export function filesOf(folder: string, name: string): JournalFile[] {
+  const files = allFilesOf(folder, name);
   const last = files.findLast((file) => file.base);
   if (last === undefined) return files;
   return [last, ...files.filter((file) => !file.base && file.number > last.number)];

@@ -1,11 +1,11 @@
 /** What a worker's journal says of the calls that go on. */
+import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 
-import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import type { Recorded } from '../../core/sip/replay.js';
 import { callIdOf, shardOf } from '../../core/sip/shard.js';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { type CallEntry, readEntry, skipEntry, writeEntry, writeSockets, writeTime } from './call-entries.js';
-import { basePath, filesOf } from './files.js';
+import { allFilesOf, basePath, filesOf } from './files.js';
 import { FRAME_HEADER_BYTES, framesOf, sealFrame } from './frames.js';
 import type { JournalOptions } from './writer.js';
 
@@ -56,7 +56,7 @@ export function recoverCalls(
   return { inputs, calls };
 }
 
-/** Writes the inputs as the base of a new journal. */
+/** Writes the inputs as the base of a journal; files that it stands for are removed. */
 export function writeCallBase(
   folder: string,
   name: string,
@@ -84,6 +84,9 @@ export function writeCallBase(
   if (!out.empty) flush();
   fdatasyncSync(fd);
   closeSync(fd);
+  for (const file of allFilesOf(folder, name)) {
+    if (file.number < number || (file.number === number && !file.base)) rmSync(file.path);
+  }
 }
 
 function withSocket(entry: Recorded, numbers: number[]): Recorded {

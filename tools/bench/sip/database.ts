@@ -25,6 +25,8 @@ export interface BenchDatabase {
   seedAfter(flow: FlowSeed, agents: readonly AgentSeed[]): Promise<boolean>;
   /** After the engine has stopped. */
   remains(): Promise<Remains>;
+  /** The same, CDR by CDR. */
+  cdrs(): Promise<{ caller: string; call_type: number }[]>;
   drop(): Promise<void>;
 }
 
@@ -42,6 +44,7 @@ function embedded(data_dir: string): BenchDatabase {
     },
     seedAfter: () => Promise.resolve(false),
     remains: () => remains(undefined, data_dir),
+    cdrs: () => cdrs(undefined, data_dir),
     drop: () => Promise.resolve(),
   };
 }
@@ -65,6 +68,7 @@ async function onServer(server: string, data_dir: string): Promise<BenchDatabase
       return true;
     },
     remains: () => remains(url.href, data_dir),
+    cdrs: () => cdrs(url.href, data_dir),
     drop: async () => {
       await onServerDo(server, (sql) => sql`drop database if exists ${sql(name)} with (force)`);
     },
@@ -82,15 +86,34 @@ async function onServerDo(url: string, work: (sql: Sql) => PromiseLike<unknown>)
   }
 }
 
-async function remains(db_url: string | undefined, data_dir: string): Promise<Remains> {
+function remains(db_url: string | undefined, data_dir: string): Promise<Remains> {
+  return withDatabase(db_url, data_dir, async (sql) => {
+    const types = await sql<{ call_type: number; count: number }[]>`
+      select call_type, count(*)::int as count from cc_cdrs group by call_type`;
+    const [calls] = await sql<{ count: number }[]>`select count(*)::int as count from cc_calls`;
+    return { cdrs: new Map(types.map((row) => [row.call_type, row.count])), calls: calls?.count ?? 0 };
+  });
+}
+
+function cdrs(
+  db_url: string | undefined,
+  data_dir: string,
+): Promise<{ caller: string; call_type: number }[]> {
+  return withDatabase(db_url, data_dir, async (sql) => [
+    ...(await sql<
+      { caller: string; call_type: number }[]
+    >`select caller, call_type from cc_cdrs order by id`),
+  ]);
+}
+
+async function withDatabase<T>(
+  db_url: string | undefined,
+  data_dir: string,
+  work: (sql: Sql) => Promise<T>,
+): Promise<T> {
   const databases = await openDatabases({ db_url, data_dir, tables: DEFAULT_TABLES });
   try {
-    return await databases.provisioning.run(async (sql) => {
-      const types = await sql<{ call_type: number; count: number }[]>`
-        select call_type, count(*)::int as count from cc_cdrs group by call_type`;
-      const [calls] = await sql<{ count: number }[]>`select count(*)::int as count from cc_calls`;
-      return { cdrs: new Map(types.map((row) => [row.call_type, row.count])), calls: calls?.count ?? 0 };
-    });
+    return await databases.provisioning.run(work);
   } finally {
     await databases.close();
   }

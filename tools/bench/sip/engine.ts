@@ -21,6 +21,12 @@ export interface EngineOptions {
   db_url: string;
   wrapup_s: number;
   reject_on_no_agents: boolean;
+  /** Where it listens; free ports unless told. */
+  ports?: { sip: number; mi: number };
+  /** Configuration as environment variables besides. */
+  env?: NodeJS.ProcessEnv;
+  /** Its log goes on in this file rather than a new one. */
+  log?: string;
 }
 
 export class EngineProcess {
@@ -29,6 +35,7 @@ export class EngineProcess {
     readonly child: Child,
     /** Where it takes calls. */
     readonly sip_port: number,
+    readonly mi_port: number,
     private readonly mi_url: string,
     private readonly storeFile: string,
   ) {}
@@ -44,13 +51,13 @@ export class EngineProcess {
    */
   static async start(children: Children, options: EngineOptions): Promise<EngineProcess> {
     const { workers } = loadConfig({ env: process.env }).sip;
-    const sip_port = await freeUdpPorts(1 + workers);
-    const mi_port = await freeTcpPort();
+    const sip_port = options.ports?.sip ?? (await freeUdpPorts(1 + workers));
+    const mi_port = options.ports?.mi ?? (await freeTcpPort());
     const storeFile = join(options.folder, 'store-thread');
     const child = await children.start(
       process.execPath,
       ['--import', STORE_THREAD, CLI, 'start'],
-      join(options.folder, 'engine.log'),
+      join(options.folder, options.log ?? 'engine.log'),
       {
         env: {
           SIP_ACD_LOG_LEVEL: 'warn',
@@ -65,10 +72,18 @@ export class EngineProcess {
           SIP_ACD_MI_LISTEN: `${HOST}:${mi_port}`,
           SIP_ACD_DATA_DIR: options.data_dir,
           SIP_ACD_DRAIN_TIMEOUT: '0',
+          ...options.env,
         },
       },
     );
-    const engine = new EngineProcess(children, child, sip_port, `http://${HOST}:${mi_port}/mi`, storeFile);
+    const engine = new EngineProcess(
+      children,
+      child,
+      sip_port,
+      mi_port,
+      `http://${HOST}:${mi_port}/mi`,
+      storeFile,
+    );
     const up = await children.until(
       async () => child.code !== undefined || (await engine.answers()),
       START_LIMIT_MS,
@@ -99,6 +114,11 @@ export class EngineProcess {
   mustRun(): void {
     if (this.child.code !== undefined)
       throw new BenchError(`the engine died with code ${this.child.code}: ${this.child.tail()}`);
+  }
+
+  /** It dies without a word. */
+  async kill(): Promise<void> {
+    await this.children.end(this.child, 'SIGKILL');
   }
 
   /** Stops it and waits until everything is written. Gives the exit code. */

@@ -1,5 +1,6 @@
 /** The subcommands of `sip-acd bench` that put a whole engine under SIPp's load. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { benchKill, type KillOptions } from '../loss/kill.js';
 import { table } from '../measure.js';
 import { BenchError } from './children.js';
 import { benchLoad, type LoadOptions, SCENARIOS } from './load.js';
@@ -34,6 +35,18 @@ export function registerSipBench(bench: Command): void {
     .option('--json', 'print one JSON object')
     .action((options: WaitingOptions & { json?: boolean }) =>
       reported(options.json === true, () => benchWaiting(options, say)),
+    );
+  bench
+    .command('kill')
+    .description('the engine is killed again and again amid calls: what is lost by it')
+    .option('--kills <count>', 'how often', whole, 20)
+    .option('--rate <calls>', 'new calls a second', whole, 50)
+    .option('--agents <count>', 'agents', agentCount, 1500)
+    .option('--talk <seconds>', 'longest talk', whole, 40)
+    .option('--db <url>', 'embedded, or a PostgreSQL server on which to make a database', 'embedded')
+    .option('--json', 'print one JSON object')
+    .action((options: KillOptions & { json?: boolean }) =>
+      reported(options.json === true, () => benchKill(options, say)),
     );
 }
 

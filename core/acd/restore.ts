@@ -1,0 +1,81 @@
+/**
+ * The dispatcher's state from what it remembers, after a restart; and the calls that come back, one by one, as
+ * the workers that have them say so.
+ */
+import { assert } from '../assert.js';
+import { Agent } from './agent.js';
+import type { AgentDesk } from './agent-desk.js';
+import { Call } from './call.js';
+import { Flow } from './flow.js';
+import { agentMemory, callValues, type Memory, namesIn, recallAgent, recallFlow } from './memory.js';
+import type { AcdState } from './state.js';
+
+/** Fills an empty state. The calls are dormant: counted and known, but not in the queue before they are resumed. */
+export function restore(acd: AcdState, desk: AgentDesk, memory: Memory): void {
+  assert(acd.flows.size === 0 && acd.agents.size === 0, 'what is restored starts empty');
+  const { engine, provisioning } = memory;
+  acd.internal_dispatching = engine.internal_dispatching;
+  Object.assign(acd.statistics.engine, engine.counters);
+  acd.out.engineChanged = true;
+  const calls = memory.calls.map((values) => ({ values, names: namesIn(values) }));
+  const flows_in_use = new Set(calls.map(({ names }) => names.flow));
+  const agents_in_use = new Set(calls.flatMap(({ names }) => [names.agent, ...names.refusers]));
+  for (const { config, removed } of provisioning.flows) {
+    if (removed && !flows_in_use.has(config.id)) continue;
+    const skill = acd.useSkill(config.skill);
+    const flow = acd.flow_rows.add((row) => new Flow(row, config, skill));
+    flow.removed = removed;
+    acd.flows.set(config.id, flow);
+    acd.out.flows.add(flow.row);
+  }
+  for (const values of memory.flows) {
+    const flow = acd.flows.get(values[0] as string);
+    if (flow !== undefined) recallFlow(flow, values);
+  }
+  const agent_values = new Map(memory.agents.map((values) => [values[0] as string, values]));
+  for (const { config, removed } of provisioning.agents) {
+    if (removed && !agents_in_use.has(config.id)) continue;
+    const agent = acd.agent_rows.add((row) => new Agent(row, config));
+    agent.removed = removed;
+    agent.skills = config.skills.map((name) => acd.useSkill(name));
+    acd.agents.set(config.id, agent);
+    recallAgent(agent, agent_values.get(config.id) ?? agentMemory(agent));
+    desk.recalled(agent);
+    acd.sequenceUsed(Math.max(agent.idle_since, agent.last_chat));
+  }
+  for (const { values, names } of calls) restoreCall(acd, values, names);
+}
+
+function restoreCall(acd: AcdState, memory: unknown[], names: ReturnType<typeof namesIn>): void {
+  const flow = acd.flows.get(names.flow);
+  assert(flow !== undefined, 'a flow lives as long as its calls');
+  const values = callValues(memory);
+  const call = acd.call_rows.add((row) => new Call(row, { ...values, flow }));
+  Object.assign(call, values);
+  call.agent = acd.agents.get(names.agent) ?? null;
+  assert(call.agent !== null || names.agent === '', 'an agent lives as long as his calls');
+  const refusers = names.refusers.flatMap((id) => acd.agents.get(id) ?? []);
+  call.refusers = refusers.length > 0 ? refusers : null;
+  acd.calls.set(call.id, call);
+  acd.statistics.callMoves(call, 'ended', call.state);
+  acd.sequenceUsed(call.order_sequence);
+  acd.dormant.add(call);
+  acd.out.calls.add(call.row);
+  acd.recordLater(call);
+}
+
+/** Calls that workers are to say they still have, one reckoning for each restart or loss of a worker. */
+export class Reckoning {
+  constructor(
+    /** Those of which nobody has said so yet. */
+    readonly missing: Set<Call>,
+    /** Workers that have not yet told of all that they have. */
+    private readonly workers: Set<number>,
+  ) {}
+
+  /** A worker has told of all that it has. @returns true when they all have */
+  told(worker: number): boolean {
+    this.workers.delete(worker);
+    return this.workers.size === 0;
+  }
+}

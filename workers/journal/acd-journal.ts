@@ -1,0 +1,199 @@
+/** The dispatcher's journal, live: at the end of each turn, what the turn changed. */
+import { open, rename, rm } from 'node:fs/promises';
+import type { Command } from '../../core/acd/commands.js';
+import type { Dispatcher } from '../../core/acd/dispatcher.js';
+import { agentMemory, callMemory, flowMemory, provisioningMemory } from '../../core/acd/memory.js';
+import type { TimerWheel } from '../../core/timers.js';
+import { type AcdEntry, writeAcdEntry, writeRecord } from './acd-entries.js';
+import { ByteWriter } from './bytes.js';
+import { allFilesOf, basePath, syncFolder } from './files.js';
+import { FRAME_HEADER_BYTES, sealFrame } from './frames.js';
+import { type JournalOptions, JournalWriter } from './writer.js';
+
+export const ACD_JOURNAL = 'dispatcher';
+
+const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+/** Counters change with every call: they are told this often. */
+const COUNTERS_MS = 1000;
+/** Entities written before the calls have their turn. */
+const SLICE = 200;
+
+export interface AcdJournalOptions extends JournalOptions {
+  folder: string;
+  /** Number of the last record that was given out before. */
+  record_seq: number;
+  /** Number of the file that the store is reading: those before it have been written to the database. */
+  store_file(): number;
+  checkpoint_bytes?: number;
+}
+
+export class AcdJournal {
+  private readonly writer: JournalWriter;
+  private record_seq: number;
+  private readonly flows = new Set<number>();
+  private counters_due_ms = 0;
+  private engine_due = false;
+  private provisioning_due = false;
+  private applied: [string, number][] = [];
+  private applied_due = false;
+  private closed_bytes = 0;
+  private checkpoint: Promise<void> | undefined;
+
+  constructor(
+    private readonly options: AcdJournalOptions,
+    private readonly dispatcher: Dispatcher,
+    private readonly timers: TimerWheel,
+  ) {
+    this.record_seq = options.record_seq;
+    this.writer = new JournalWriter(options.folder, ACD_JOURNAL, 1, options);
+  }
+
+  get full(): boolean {
+    return this.writer.full;
+  }
+
+  /** Begins the journal with all there is. */
+  begin(): Promise<void> {
+    return writeAcdBase(this.options.folder, 0, this.everything());
+  }
+
+  /** A command was obeyed. */
+  commanded(kind: Command['kind']): void {
+    if (kind === 'load') this.provisioning_due = true;
+    this.engine_due = true;
+  }
+
+  /** The reports heard, by the name of each worker's journal. */
+  heard(applied: [string, number][]): void {
+    this.applied = applied;
+    this.applied_due = true;
+  }
+
+  /** The end of a turn: what is in the outbox becomes safe. */
+  commit(): void {
+    this.write();
+    const { writer } = this;
+    const { number, fileBytes } = writer;
+    const { length } = writer.batch;
+    writer.commit();
+    if (writer.number === number) return;
+    this.closed_bytes += fileBytes + length;
+    if (this.closed_bytes >= (this.options.checkpoint_bytes ?? CHECKPOINT_BYTES)) this.takeCheckpoint();
+  }
+
+  async close(): Promise<void> {
+    await this.checkpoint;
+    this.counters_due_ms = 0;
+    this.engine_due = true;
+    this.commit();
+    this.writer.close();
+  }
+
+  private write(): void {
+    const { acd, out } = this.dispatcher;
+    const put = (entry: AcdEntry): void => writeAcdEntry(this.writer.batch, entry);
+    if (this.provisioning_due) put({ kind: 'provisioning', value: provisioningMemory(acd) });
+    for (const row of out.calls) {
+      const call = acd.call_rows.get(row);
+      if (call !== undefined) put({ kind: 'call', value: callMemory(call) });
+    }
+    for (const row of out.agents) {
+      const agent = acd.agent_rows.get(row);
+      if (agent !== undefined) put({ kind: 'agent', value: agentMemory(agent) });
+    }
+    for (const record of out.records) {
+      writeRecord(this.writer.batch, ++this.record_seq, record);
+      if (record.kind === 'call_gone') put({ kind: 'ended', value: record.call });
+    }
+    for (const row of out.flows) this.flows.add(row);
+    if (this.timers.now_ms >= this.counters_due_ms) this.writeCounters(put);
+    else if (this.engine_due) put({ kind: 'engine', value: this.dispatcher.engineMemory() });
+    if (this.applied_due) put({ kind: 'applied', value: this.applied });
+    this.provisioning_due = false;
+    this.engine_due = false;
+    this.applied_due = false;
+  }
+
+  private writeCounters(put: (entry: AcdEntry) => void): void {
+    if (this.flows.size === 0 && !this.engine_due) return;
+    const { acd } = this.dispatcher;
+    for (const row of this.flows) {
+      const flow = acd.flow_rows.get(row);
+      if (flow !== undefined) put({ kind: 'flow', value: flowMemory(flow) });
+    }
+    this.flows.clear();
+    put({ kind: 'engine', value: this.dispatcher.engineMemory() });
+    this.counters_due_ms = this.timers.now_ms + COUNTERS_MS;
+  }
+
+  /**
+   * Writes all there is as the base for the files so far, a slice at a time; what changes meanwhile is in the
+   * files that follow.
+   */
+  private takeCheckpoint(): void {
+    if (this.checkpoint !== undefined) return;
+    this.closed_bytes = 0;
+    const last = this.writer.number - 1;
+    const { folder, log } = this.options;
+    this.checkpoint = writeAcdBase(folder, last, this.everything())
+      .then(() => this.removeRead(last))
+      .catch((error: Error) => {
+        log('warn', `the journal could not be compacted: ${error.message}`, { journal: ACD_JOURNAL });
+      })
+      .finally(() => {
+        this.checkpoint = undefined;
+      });
+  }
+
+  private *everything(): Generator<AcdEntry> {
+    const { acd } = this.dispatcher;
+    yield { kind: 'provisioning', value: provisioningMemory(acd) };
+    yield { kind: 'engine', value: this.dispatcher.engineMemory() };
+    yield { kind: 'applied', value: this.applied };
+    yield { kind: 'record_seq', value: this.record_seq };
+    for (const agent of [...acd.agents.values()]) yield { kind: 'agent', value: agentMemory(agent) };
+    for (const flow of [...acd.flows.values()]) yield { kind: 'flow', value: flowMemory(flow) };
+    for (const call of [...acd.calls.values()]) {
+      if (call.state !== 'ended') yield { kind: 'call', value: callMemory(call) };
+    }
+  }
+
+  /** Files that a base stands for are kept until the store has read them. */
+  private async removeRead(base: number): Promise<void> {
+    const { folder, store_file } = this.options;
+    for (const file of allFilesOf(folder, ACD_JOURNAL)) {
+      const read = file.base ? file.number < base : file.number <= base && file.number < store_file();
+      if (read) await rm(file.path);
+    }
+  }
+}
+
+/** Writes a base that stands for the files up to `number`. */
+export async function writeAcdBase(
+  folder: string,
+  number: number,
+  entries: Iterable<AcdEntry>,
+): Promise<void> {
+  const target = basePath(folder, ACD_JOURNAL, number);
+  const handle = await open(`${target}.new`, 'w');
+  try {
+    const out = new ByteWriter(FRAME_HEADER_BYTES);
+    let count = 0;
+    const flush = async (): Promise<void> => {
+      if (out.empty) return;
+      sealFrame(out.buffer, out.length - FRAME_HEADER_BYTES);
+      await handle.writeFile(out.buffer.subarray(0, out.length));
+      out.clear();
+    };
+    for (const entry of entries) {
+      writeAcdEntry(out, entry);
+      if (++count % SLICE === 0) await flush();
+    }
+    await flush();
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+  await rename(`${target}.new`, target);
+  syncFolder(folder);
+}
