@@ -37,6 +37,9 @@ const MAX_CID = 2 ** 31 - 1;
 /** Failures for which the call is to blame, or the engine, and not the agent who got it. */
 const CALLS_OWN = new Set([400, 415, 420, 488, 606]);
 
+/** Workers of this many starts are remembered: no call lasts longer. */
+const MAX_ORIGINS = 1000;
+
 const OK: CommandResult = { ok: true };
 
 export class Dispatcher {
@@ -108,6 +111,7 @@ export class Dispatcher {
     return {
       next_cid,
       internal_dispatching: acd.internal_dispatching,
+      heard: [...this.heard],
       counters: { incalls, dist_incalls, answ_incalls, answ_inchats, aban_incalls, wait_sum_s, wait_count },
     };
   }
@@ -120,6 +124,7 @@ export class Dispatcher {
     const { acd } = this;
     restore(acd, this.desk, memory);
     this.next_cid = memory.engine.next_cid;
+    for (const [origin, serial] of memory.engine.heard) this.heard.set(origin, serial);
     for (const id of [...acd.calls.keys(), ...memory.ended]) this.note(id);
     const numbers = Array.from({ length: workers }, (_, worker) => worker);
     this.reckonings.push(new Reckoning(new Set(acd.calls.values()), new Set(numbers)));
@@ -153,6 +158,9 @@ export class Dispatcher {
   private note(id: string): void {
     const { origin, serial } = partsOfCallId(id);
     if (serial > (this.heard.get(origin) ?? -1)) this.heard.set(origin, serial);
+    if (this.heard.size <= MAX_ORIGINS) return;
+    const [oldest] = this.heard.keys();
+    if (oldest !== undefined) this.heard.delete(oldest);
   }
 
   /** Management asks for something; refusals carry the code and words of MI. */

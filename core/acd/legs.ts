@@ -40,6 +40,11 @@ export class Legs {
       this.stopTimers(call);
       return;
     }
+    this.playMeanwhile(call);
+  }
+
+  /** The queue's media, should the agent not answer soon and nothing else play. */
+  private playMeanwhile(call: Call): void {
     if (this.hasMedia(call) || call.retry_timer !== null || call.meanwhile_timer !== null) return;
     call.meanwhile_timer = this.acd.at(this.acd.now_ms + MEANWHILE_MS, () => {
       call.meanwhile_timer = null;

@@ -102,6 +102,8 @@ export interface ProvisioningMemory {
 export interface EngineMemory {
   next_cid: number;
   internal_dispatching: boolean;
+  /** The latest call of each origin that was taken: older ones that are not there have ended. */
+  heard: [origin: string, serial: number][];
   counters: Pick<
     EngineCounters,
     | 'incalls'
@@ -121,7 +123,7 @@ export interface Memory {
   agents: AgentMemory[];
   flows: FlowMemory[];
   calls: CallMemory[];
-  /** Ids of calls that have ended, as far as they are still known. */
+  /** Ids of calls that have ended since `engine` was remembered. */
   ended: string[];
 }
 

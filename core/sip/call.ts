@@ -86,6 +86,8 @@ export class Call implements SessionUser, LegContext {
     // Said again after a restart, in case it was lost.
     if (decision.leg <= this.lastLeg) return;
     this.lastLeg = decision.leg;
+    // A message that was wanted while the agent rang does not take his place now that he has answered.
+    if (decision.role === 'media' && this.current?.role === 'agent') return;
     for (const leg of [...this.setups]) {
       if (!this.answered || leg.role === decision.role) this.discard(leg, ELSEWHERE);
     }

@@ -367,3 +367,26 @@ t.test('an agent who answers while the caller is moved to a message gets him nex
   agent.request('ACK');
   t.same(world.told(), ['leg_ended 1', 'leg_connected 3', 'leg_connected 2']);
 });
+
+t.test(
+  'a message wanted while the agent rang, heard of after he has answered, does not take his place',
+  async (t) => {
+    const { world, caller, media, agent, invite } = queued();
+    const reinvite = agentAnswers(agent, invite, caller);
+    caller.reply(reinvite, 200, { sdp: sdp('10.0.0.1', 4000) });
+    caller.request('ACK');
+    media.request('BYE');
+    agent.request('ACK');
+    world.decide({
+      kind: 'connect',
+      call: 'call1',
+      leg: 3,
+      role: 'media',
+      uri: 'sip:queue@10.0.0.2',
+      display: '',
+    });
+    world.advance(2_000);
+    t.equal(media.summary(), '', 'no leg is made');
+    t.equal(agent.summary(), '', 'the agent stays');
+  },
+);

@@ -45,9 +45,11 @@ export interface CrowdOptions {
 
 export class Crowd {
   readonly visits: Visit[] = [];
+  /** What should not have happened, in words. */
+  readonly remarks: string[] = [];
   /** Deliveries that agents refused. */
   refused = 0;
-  private under_way = 0;
+  private readonly waiting = new Set<Call>();
   private dialled = 0;
   /** Agents' ends of calls, by the caller. */
   private readonly talking = new Map<string, Call>();
@@ -99,12 +101,20 @@ export class Crowd {
 
   /** Callers who are still there. */
   get present(): number {
-    return this.under_way;
+    return this.waiting.size;
   }
 
   /** What the engine did on any leg that SIP forbids. */
   get violations(): string[] {
     return [this.callers, this.phones, this.media.endpoint].flatMap((endpoint) => endpoint.violations);
+  }
+
+  /** Those who are still there, in words. */
+  get stragglers(): string[] {
+    return [...this.waiting].map(
+      ({ user, callId, state, peer }) =>
+        `${user} (${callId}) is ${state}, joined to ${peer}; the agent's side is ${this.talking.get(user)?.state ?? 'gone'}`,
+    );
   }
 
   async close(): Promise<void> {
@@ -125,7 +135,8 @@ export class Crowd {
         }
         const caller = parseUri(call.invitation?.from.uri ?? '')?.user ?? '';
         this.talking.set(caller, call);
-        void call.ended.then(() => {
+        void call.ended.then((end) => {
+          if (end.how === 'lost') this.remarks.push(`${name} was lost with ${caller} (${call.callId})`);
           if (this.talking.get(caller) === call) this.talking.delete(caller);
         });
         call.accept();
@@ -135,8 +146,8 @@ export class Crowd {
 
   private async visit(uri: string, caller: string): Promise<void> {
     const { random, talk_ms } = this.options;
-    this.under_way++;
     const call = this.callers.dial(uri, { user: caller });
+    this.waiting.add(call);
     const impatient = random() < IMPATIENT;
     let talked = false;
     let meant = false;
@@ -161,7 +172,7 @@ export class Crowd {
     });
     const end = await call.ended;
     clearTimeout(patience);
-    this.under_way--;
+    this.waiting.delete(call);
     this.visits.push({
       caller,
       answered: await answered,

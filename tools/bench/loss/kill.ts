@@ -62,7 +62,7 @@ export async function benchKill(options: KillOptions, say: (text: string) => voi
     await children.close();
     await crowd.close();
     await database?.drop();
-    await rm(folder, { recursive: true, force: true });
+    if (process.env.BENCH_KEEP) say(folder); else await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -110,7 +110,7 @@ async function run(options: KillOptions, scene: Scene): Promise<KillFigures> {
     clearInterval(dialling);
   }
   const gone = await children.until(() => crowd.present === 0, SETTLE_MS);
-  if (!gone) say(`${crowd.present} callers are still there`);
+  if (!gone) for (const line of crowd.stragglers.slice(0, 10)) say(line);
   let agents_stuck = options.agents;
   await children.until(async () => {
     const free = await engine.census('free');
@@ -121,7 +121,7 @@ async function run(options: KillOptions, scene: Scene): Promise<KillFigures> {
   const code = await engine.stop();
   if (code !== 0) throw new BenchError(`the engine ended with code ${code}: ${engine.child.tail()}`);
   const reckoning = reckon(crowd.visits, await database.cdrs());
-  for (const line of [...reckoning.remarks.slice(0, 10), ...crowd.violations.slice(0, 5)]) say(line);
+  for (const line of [...reckoning.remarks.slice(0, 10), ...crowd.violations.slice(0, 5), ...crowd.remarks.slice(0, 5)]) say(line);
   serving.sort((a, b) => a - b);
   return {
     kills: options.kills,
