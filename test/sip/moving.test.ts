@@ -375,7 +375,7 @@ t.test(
     const reinvite = agentAnswers(agent, invite, caller);
     caller.reply(reinvite, 200, { sdp: sdp('10.0.0.1', 4000) });
     caller.request('ACK');
-    media.request('BYE');
+    media.reply(media.request('BYE'), 200);
     agent.request('ACK');
     world.decide({
       kind: 'connect',
