@@ -59,6 +59,8 @@ export type DispatcherRequest =
   /** The worker has died: answered with the number of the last report that was heard from it. */
   | { request: number; retire: number }
   | { request: number; replace: Replacement }
+  /** Nobody takes the place of the worker: its calls end. */
+  | { request: number; abandon: number }
   | { request: number; stop: true };
 
 /** Said once, when the state before the restart is back and stands at the head of the new journal. */
@@ -137,6 +139,7 @@ class DispatcherThread {
     this.turns.begin();
     if ('next_cid' in message) this.dispatcher.cidsFrom(message.next_cid);
     else if ('replace' in message) this.replace(message.replace);
+    else if ('abandon' in message) this.dispatcher.workerGone(message.abandon);
     else if ('retire' in message)
       return { request, result: { ok: true }, last_seq: this.retire(message.retire) };
     else {

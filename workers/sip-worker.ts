@@ -11,6 +11,7 @@ import type { B2buaEnvironment, B2buaOptions } from '../core/sip/environment.js'
 import { ReplayEnvironment } from '../core/sip/replay.js';
 import { callIdOf, shardOf } from '../core/sip/shard.js';
 import type { Path } from '../core/sip/transport.js';
+import { unavailable } from '../core/sip/unavailable.js';
 import { TimerWheel } from '../core/timers.js';
 import { decisionCodec, reportCodec } from '../ipc/catalogue.js';
 import { type DatagramLinkDescriptor, DatagramLinkReader, DatagramLinkWriter } from '../ipc/datagram-link.js';
@@ -19,6 +20,7 @@ import { type LinkDescriptor, LinkReader, LinkWriter } from '../ipc/link.js';
 import { AddressChooser, hostPort, type ListenAddress } from './addresses.js';
 import type { RouteRule } from './config.js';
 import { Entropy } from './entropy.js';
+import type { KeptDatagram } from './guard.js';
 import { CallJournal } from './journal/call-journal.js';
 import { playAgain } from './journal/play-again.js';
 import {
@@ -57,6 +59,8 @@ export interface SipWorkerTask {
   /** Distinguishes this run's call ids from those of runs before. */
   run: string;
   control: MessagePort;
+  /** By worker, an Int32 each: {@link OUT_OF_SERVICE} or 0. */
+  services: SharedArrayBuffer;
   journal: {
     folder: string;
     name: string;
@@ -70,10 +74,19 @@ export interface SipWorkerTask {
   };
 }
 
+/** A worker that died again and again is not replaced any more. */
+export const OUT_OF_SERVICE = 1;
+
 /** What the supervisor tells a worker. */
 export type WorkerOrder =
   /** The journals stand: go on with the calls that came back. */
-  { kind: 'go' } | { kind: 'drain' } | { kind: 'stop' };
+  | { kind: 'go' }
+  /** What came while nobody was there. */
+  | { kind: 'datagrams'; datagrams: readonly KeptDatagram[] }
+  | { kind: 'drain' }
+  | { kind: 'stop' }
+  /** End as by a fault, for a drill. */
+  | { kind: 'die' };
 /** What a worker tells the supervisor. */
 export type WorkerNotice =
   /** The sockets are bound, and what is known of calls stands at the head of the new journal. */
@@ -106,6 +119,7 @@ class SipWorker {
   private turns: Turns;
   private b2bua: B2bua | undefined;
   private journal: CallJournal | undefined;
+  private readonly services: Int32Array;
   private readonly reports: LinkWriter<Report>;
   private readonly decisions: LinkReader<Decision>;
   private readonly peersOut: readonly (DatagramLinkWriter | undefined)[];
@@ -141,6 +155,7 @@ class SipWorker {
       this.resolveStopped = resolve;
     });
     this.turns = new Turns(this.timers, () => this.flush());
+    this.services = new Int32Array(task.services);
     this.reports = new LinkWriter(task.reports, reportCodec, { spill_limit: MAX_SPILLED });
     this.decisions = new LinkReader(task.decisions, decisionCodec);
     this.peersOut = task.datagrams_out.map((link) => link && new DatagramLinkWriter(link));
@@ -159,10 +174,9 @@ class SipWorker {
     const { listen, port, advertise, control, journal } = this.task;
     const host = advertise?.host;
     for (const { address, port: publicPort } of listen) {
-      await this.bind(address, publicPort, true, hostPort(host ?? address, advertise?.port || publicPort));
+      await this.bind(address, publicPort, hostPort(host ?? address, advertise?.port || publicPort));
     }
-    for (const address of this.addresses)
-      await this.bind(address, port, false, hostPort(host ?? address, port));
+    for (const address of this.addresses) await this.bind(address, port, hostPort(host ?? address, port));
     const orders = new Promise<WorkerOrder>((resolve) => control.once('message', resolve));
     const log: JournalOptions['log'] = (level, message, fields) => this.log[level](fields, message);
     const { workers, index } = this.task;
@@ -227,8 +241,8 @@ class SipWorker {
     this.task.control.close();
   }
 
-  private async bind(address: string, port: number, shared: boolean, sentBy: string): Promise<void> {
-    const socket = await openUdp({ address, port, shared });
+  private async bind(address: string, port: number, sentBy: string): Promise<void> {
+    const socket = await openUdp({ address, port, shared: true });
     const number = this.sockets.push(socket) - 1;
     this.sentBy.push(sentBy);
     this.socketNames.push(`${address} ${port}`);
@@ -258,12 +272,20 @@ class SipWorker {
       const owner = callId === undefined ? this.task.index : shardOf(callId) % this.task.workers;
       if (owner !== this.task.index) {
         this.turns.begin();
+        if (Atomics.load(this.services, owner) === OUT_OF_SERVICE)
+          return this.refuseFor(text, { socket, host, port });
         this.peersOut[owner]?.send(socket, port, host, datagram);
         return;
       }
     }
     this.turns.begin();
     b2bua.receive(text, { socket, host, port });
+  }
+
+  /** The worker that the datagram is for is not coming back. */
+  private refuseFor(text: string, path: Path): void {
+    const answer = unavailable(text, path, this.entropy.token());
+    if (answer !== undefined) this.outbox.push({ path: answer.target, text: answer.text });
   }
 
   /** Decisions, and datagrams that other workers received for us. True when there is more. */
@@ -316,8 +338,25 @@ class SipWorker {
   }
 
   private order(order: WorkerOrder): void {
-    this.draining = true;
-    if (order.kind === 'drain') return;
+    switch (order.kind) {
+      case 'go':
+        return;
+      case 'datagrams':
+        for (const { socket, datagram, host, port } of order.datagrams)
+          this.onDatagram(this.socketNamed(socket), Buffer.from(datagram), host, port);
+        return;
+      case 'die':
+        throw new Error('told to die');
+      case 'drain':
+        this.draining = true;
+        return;
+      case 'stop':
+        this.draining = true;
+        return this.farewell();
+    }
+  }
+
+  private farewell(): void {
     this.turns.begin();
     this.b2bua?.endAll('the engine stops');
     // The farewells leave with this turn; their answers have a moment to arrive.

@@ -18,15 +18,22 @@ import { expandListen, type ListenAddress } from './addresses.js';
 import type { Config } from './config.js';
 import { type DataLock, lockDataFolder } from './data-lock.js';
 import type { DispatcherReady, DispatcherReply, DispatcherThreadData } from './dispatcher-thread.js';
+import { Guard } from './guard.js';
 import { ACD_JOURNAL } from './journal/acd-journal.js';
-import { beginGeneration, completeGeneration, type Generations, journalNames } from './journal/files.js';
+import {
+  allFilesOf,
+  beginGeneration,
+  completeGeneration,
+  type Generations,
+  journalNames,
+} from './journal/files.js';
 import { BACKLOG } from './journal/record-tail.js';
 import type { CallSource } from './journal/recover-calls.js';
 import { createLogger } from './log.js';
 import { type Mi, startMi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
 import type { EngineView } from './mi/source.js';
-import type { SipWorkerTask, WorkerNotice, WorkerOrder } from './sip-worker.js';
+import { OUT_OF_SERVICE, type SipWorkerTask, type WorkerNotice, type WorkerOrder } from './sip-worker.js';
 import type { StoreData } from './store.js';
 import { ThreadPeer } from './thread-peer.js';
 import { now_ms } from './turn.js';
@@ -36,6 +43,9 @@ const LINK_BYTES = 4 * 1024 * 1024;
 const EVENT_LINK_BYTES = 1024 * 1024;
 const DATAGRAM_LINK_BYTES = 1024 * 1024;
 const DRAIN_POLL_MS = 50;
+/** A worker that dies so often in so long is not replaced any more. */
+const MAX_DEATHS = 3;
+const DEATHS_WITHIN_MS = 60_000;
 /** Events are for people and dashboards. */
 const EVENTS_MAX_SLEEP_MS = 20;
 
@@ -50,6 +60,8 @@ export interface Engine {
   command(command: Command): Promise<CommandResult>;
   /** Resolves when the store has written everything that was recorded before. */
   flushed(): Promise<void>;
+  /** Ends a SIP worker as by a fault. Resolves when another has taken its calls over, or nobody will. */
+  drill(worker: number): Promise<void>;
   /** Resolves after `stop`, rejects when a thread has died. */
   finished: Promise<void>;
 }
@@ -85,6 +97,8 @@ interface RunningWorker {
   prepared: Promise<void>;
   /** With the number of calls that came back. */
   ready: Promise<number>;
+  /** Whether that has come. */
+  settled: boolean;
 }
 
 class Supervisor {
@@ -105,7 +119,18 @@ class Supervisor {
     reading: SharedArrayBuffer;
     /** Numbers of the last reports that the dispatcher has journalled. */
     applied: SharedArrayBuffer;
+    /** Which workers are out of service. */
+    services: SharedArrayBuffer;
   };
+  private readonly guard: Guard;
+  private generations: Generations | undefined;
+  private links: WorkerLinks[] = [];
+  private between: readonly (readonly (ReturnType<typeof createDatagramLink> | undefined)[])[] = [];
+  /** When each worker died. */
+  private readonly deaths = new Map<number, number[]>();
+  /** What was last done about the death of each. */
+  private readonly replacing = new Map<number, Promise<void>>();
+  private serving = false;
   private serve: () => void = () => {};
   /** Resolves when calls are taken. */
   private readonly served = new Promise<void>((resolve) => {
@@ -125,7 +150,10 @@ class Supervisor {
     this.shared = {
       reading: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
       applied: new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT * this.workerCount),
+      services: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * this.workerCount),
     };
+    const services = new Int32Array(this.shared.services);
+    this.guard = new Guard(this.workerCount, (worker) => Atomics.load(services, worker) === OUT_OF_SERVICE);
     this.finished = new Promise((resolve, reject) => {
       this.finish = { resolve, reject };
     });
@@ -141,8 +169,10 @@ class Supervisor {
     const events = createLink('dispatcher to control', EVENT_LINK_BYTES, this.doorbells.control);
     const tables = createTables(config.sip.max_calls);
     const generations = beginGeneration(config.data_dir);
+    this.generations = generations;
     const { workerCount } = this;
     const links = Array.from({ length: workerCount }, (_, index) => this.workerLinks(index));
+    this.links = links;
     this.dispatcher = this.thread('dispatcher-thread.js', 'dispatcher', {
       options: {
         wrapup_s: config.call_center.wrapup_time,
@@ -184,6 +214,7 @@ class Supervisor {
       },
       'serving',
     );
+    this.serving = true;
     this.serve();
     return {
       mi_address: this.mi?.address ?? { host: '', port: 0 },
@@ -194,6 +225,7 @@ class Supervisor {
         await this.command({ kind: 'internal_dispatching' });
         await this.store?.ask({ kind: 'flush' });
       },
+      drill: (worker) => this.drill(worker),
       finished: this.finished,
     };
   }
@@ -206,6 +238,7 @@ class Supervisor {
     for (const { control } of this.workers.values())
       control.postMessage({ kind: 'stop' } satisfies WorkerOrder);
     await Promise.allSettled([...this.workers.values()].map(({ ended }) => ended));
+    this.guard.close();
     await this.pool?.destroy();
     await this.dispatcher?.terminate();
     await this.store?.terminate();
@@ -222,8 +255,7 @@ class Supervisor {
   }
 
   /** Links to and from a worker; after the death of one, the numbers of its reports go on. */
-  private workerLinks(index: number, first_seq = 1): WorkerLinks {
-    const doorbell = createDoorbell();
+  private workerLinks(index: number, first_seq = 1, doorbell = createDoorbell()): WorkerLinks {
     return {
       doorbell,
       reports: createLink(`worker ${index} to dispatcher`, LINK_BYTES, this.doorbells.dispatcher, first_seq),
@@ -284,11 +316,17 @@ class Supervisor {
     applied: ReadonlyMap<string, number>,
   ): Promise<number> {
     const { workerCount } = this;
+    for (const { address, port } of this.listen) await this.guard.bind(address, port);
+    for (const address of new Set(this.listen.map((entry) => entry.address))) {
+      for (let index = 0; index < workerCount; index++)
+        await this.guard.bind(address, this.config.sip.worker_ports + index);
+    }
     const between = links.map((_, from) =>
       links.map((to, index) =>
         index === from ? undefined : createDatagramLink(DATAGRAM_LINK_BYTES, to.doorbell),
       ),
     );
+    this.between = between;
     this.pool = new Piscina({
       filename: new URL('./sip-worker.js', import.meta.url).href,
       minThreads: workerCount,
@@ -351,6 +389,7 @@ class Supervisor {
       datagrams_in: between.map((row) => row[index]),
       run: `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(2).toString('hex')}`,
       control: port2,
+      services: this.shared.services,
       journal: {
         ...journal,
         name: journalName(index),
@@ -371,10 +410,87 @@ class Supervisor {
     // Of a death before, the first of them tells.
     ready.catch(() => {});
     ended.then(
-      () => this.threadEnded(`sip worker ${index}`, undefined),
-      (error: Error) => this.threadEnded(`sip worker ${index}`, error),
+      () => this.workerEnded(index, undefined),
+      (error: Error) => this.workerEnded(index, error),
     );
-    return { control: port1, ended, prepared, ready };
+    return { control: port1, ended, prepared, ready, settled: false };
+  }
+
+  /** Others go on; its calls are taken over, unless it has died too often. */
+  private workerEnded(index: number, error: Error | undefined): void {
+    if (this.stopping !== undefined) return;
+    const thread = `sip worker ${index}`;
+    if (!this.serving) return this.threadEnded(thread, error);
+    const now = now_ms();
+    const deaths = (this.deaths.get(index) ?? []).filter((at_ms) => at_ms > now - DEATHS_WITHIN_MS);
+    deaths.push(now);
+    this.deaths.set(index, deaths);
+    const out = deaths.length >= MAX_DEATHS;
+    this.log.error(
+      { thread, err: error?.message, stack: error?.stack, deaths: deaths.length },
+      out
+        ? 'a SIP worker died too often: its calls end and its shards are out of service'
+        : 'a SIP worker died and is replaced',
+    );
+    const work = out ? this.retireWorker(index) : this.replaceWorker(index);
+    this.replacing.set(index, work);
+    work.catch((failure: Error) => {
+      // A replacement that dies has told so itself.
+      if (this.workers.get(index)?.settled !== true)
+        this.log.error({ thread, err: failure.message }, 'a SIP worker could not be replaced');
+    });
+  }
+
+  private async drill(index: number): Promise<void> {
+    const worker = this.workers.get(index);
+    if (worker === undefined) return;
+    worker.control.postMessage({ kind: 'die' } satisfies WorkerOrder);
+    await Promise.allSettled([worker.ended]);
+    await this.replacing.get(index);
+  }
+
+  private async replaceWorker(index: number): Promise<void> {
+    const { dispatcher, generations } = this;
+    const before = this.links[index];
+    if (dispatcher === undefined || generations === undefined || before === undefined) return;
+    const started_ms = now_ms();
+    const { last_seq } = await dispatcher.ask({ retire: index });
+    const applied_seq = last_seq as number;
+    // The doorbell stays: other workers ring it for the datagrams that they received.
+    const links = { ...this.workerLinks(index, applied_seq + 1, before.doorbell) };
+    this.links[index] = links;
+    const { reports, decisions } = links;
+    await dispatcher.ask({ replace: { worker: index, reports, decisions } });
+    const folder = generations.next;
+    const name = journalName(index);
+    const base = allFilesOf(folder, name).at(-1)?.number ?? 0;
+    const worker = this.startWorker(index, links, this.between, {
+      folder,
+      base,
+      sources: [{ folder, name, applied_seq }],
+    });
+    this.workers.set(index, worker);
+    await worker.prepared;
+    worker.control.postMessage({ kind: 'go' } satisfies WorkerOrder);
+    const calls = await worker.ready;
+    worker.settled = true;
+    const datagrams = this.guard.take(index);
+    worker.control.postMessage({ kind: 'datagrams', datagrams } satisfies WorkerOrder);
+    const took_ms = Math.round(now_ms() - started_ms);
+    this.log.warn(
+      { thread: `sip worker ${index}`, calls, datagrams: datagrams.length, took_ms },
+      'the SIP worker is replaced',
+    );
+  }
+
+  /** Its calls end; what is asked of it is refused from now on. */
+  private async retireWorker(index: number): Promise<void> {
+    const { dispatcher } = this;
+    if (dispatcher === undefined) return;
+    Atomics.store(new Int32Array(this.shared.services), index, OUT_OF_SERVICE);
+    this.guard.take(index);
+    await dispatcher.ask({ retire: index });
+    await dispatcher.ask({ abandon: index });
   }
 
   private async startControl(
@@ -425,8 +541,10 @@ class Supervisor {
     if (drain) await this.drained(this.config.drain_timeout * 1000);
     for (const { control } of this.workers.values())
       control.postMessage({ kind: 'stop' } satisfies WorkerOrder);
-    await Promise.all([...this.workers.values()].map(({ ended }) => ended));
+    // One that had died has told so before.
+    await Promise.allSettled([...this.workers.values()].map(({ ended }) => ended));
     for (const { control } of this.workers.values()) control.close();
+    this.guard.close();
     await this.pool?.destroy();
     await this.dispatcher?.ask({ stop: true });
     await this.dispatcher?.ended;

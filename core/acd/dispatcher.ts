@@ -137,6 +137,13 @@ export class Dispatcher {
     this.reckonings.push(new Reckoning(new Set(missing), new Set([worker])));
   }
 
+  /** The worker has died for good: its calls end with CDR -1. */
+  workerGone(worker: number): void {
+    this.workerReplaced(worker);
+    this.allResumed(worker);
+    this.endTurn();
+  }
+
   private allResumed(worker: number): void {
     const over = this.reckonings.filter((reckoning) => reckoning.told(worker));
     this.reckonings = this.reckonings.filter((reckoning) => !over.includes(reckoning));

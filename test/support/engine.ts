@@ -59,6 +59,11 @@ export class TestEngine {
     return callMi({ url: urlOf(this.engine.mi_address), token: '' }, method, params);
   }
 
+  /** A SIP worker dies; resolves when another has taken its place, or nobody will. */
+  drill(worker: number): Promise<void> {
+    return this.engine.drill(worker);
+  }
+
   /** Stops it, gives the CDRs that are in its database then, and removes its folder. */
   async finish(): Promise<CdrShown[]> {
     try {

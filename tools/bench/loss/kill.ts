@@ -62,7 +62,8 @@ export async function benchKill(options: KillOptions, say: (text: string) => voi
     await children.close();
     await crowd.close();
     await database?.drop();
-    if (process.env.BENCH_KEEP) say(folder); else await rm(folder, { recursive: true, force: true });
+    if (process.env.BENCH_KEEP) say(folder);
+    else await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -121,7 +122,12 @@ async function run(options: KillOptions, scene: Scene): Promise<KillFigures> {
   const code = await engine.stop();
   if (code !== 0) throw new BenchError(`the engine ended with code ${code}: ${engine.child.tail()}`);
   const reckoning = reckon(crowd.visits, await database.cdrs());
-  for (const line of [...reckoning.remarks.slice(0, 10), ...crowd.violations.slice(0, 5), ...crowd.remarks.slice(0, 5)]) say(line);
+  for (const line of [
+    ...reckoning.remarks.slice(0, 10),
+    ...crowd.violations.slice(0, 5),
+    ...crowd.remarks.slice(0, 5),
+  ])
+    say(line);
   serving.sort((a, b) => a - b);
   return {
     kills: options.kills,

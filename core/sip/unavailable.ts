@@ -1,0 +1,22 @@
+/** What a part of the engine that is out of service says. */
+import { buildResponse, responseTarget } from './build.js';
+import { parseMessage } from './parser.js';
+import type { Path } from './transport.js';
+
+/**
+ * The answer to a datagram whose owner is not there: 500 with Retry-After to a request (RFC 3261 section 21.5.1);
+ * undefined for all else.
+ */
+export function unavailable(
+  text: string,
+  path: Path,
+  tag: string,
+): { target: Path; text: string } | undefined {
+  const message = parseMessage(text);
+  if (message.kind !== 'request' || message.method === 'ACK') return undefined;
+  const { host, port } = responseTarget(message, path);
+  return {
+    target: { ...path, host, port },
+    text: buildResponse(message, path, 500, { toTag: tag, headers: [['Retry-After', '3']] }),
+  };
+}
