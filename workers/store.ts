@@ -209,4 +209,11 @@ async function run(): Promise<void> {
   await reading.run();
 }
 
+// The client asks for types of its own accord on a new connection, and when that breaks nobody is told but here;
+// statements that were waiting for the connection fail by themselves and are repeated.
+process.on('unhandledRejection', (error) => {
+  if (!isOutside(error)) return fatal(error);
+  log.warn({ reason: reasonOf(error) }, 'a database connection broke');
+});
+
 run().catch(fatal);

@@ -1,6 +1,7 @@
 /** The subcommands of `sip-acd bench` that put a whole engine under SIPp's load. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { benchKill, type KillOptions } from '../loss/kill.js';
+import { benchOutage, type OutageOptions } from '../loss/outage.js';
 import { table } from '../measure.js';
 import { BenchError } from './children.js';
 import { benchLoad, type LoadOptions, SCENARIOS } from './load.js';
@@ -36,18 +37,28 @@ export function registerSipBench(bench: Command): void {
     .action((options: WaitingOptions & { json?: boolean }) =>
       reported(options.json === true, () => benchWaiting(options, say)),
     );
-  bench
-    .command('kill')
-    .description('the engine is killed again and again amid calls: what is lost by it')
+  scene(bench, 'kill', 'the engine is killed again and again amid calls: what is lost by it')
     .option('--kills <count>', 'how often', whole, 20)
+    .action((options: KillOptions & { json?: boolean }) =>
+      reported(options.json === true, () => benchKill(options, say)),
+    );
+  scene(bench, 'outage', 'the way to the PostgreSQL server of --db is cut amid calls, and mended')
+    .option('--outage <seconds>', 'how long', whole, 60)
+    .action((options: OutageOptions & { json?: boolean }) =>
+      reported(options.json === true, () => benchOutage(options, say)),
+    );
+}
+
+/** A measurement of what is lost by something that goes wrong. */
+function scene(bench: Command, name: string, description: string): Command {
+  return bench
+    .command(name)
+    .description(description)
     .option('--rate <calls>', 'new calls a second', whole, 50)
     .option('--agents <count>', 'agents', agentCount, 1500)
     .option('--talk <seconds>', 'longest talk', whole, 40)
     .option('--db <url>', 'embedded, or a PostgreSQL server on which to make a database', 'embedded')
-    .option('--json', 'print one JSON object')
-    .action((options: KillOptions & { json?: boolean }) =>
-      reported(options.json === true, () => benchKill(options, say)),
-    );
+    .option('--json', 'print one JSON object');
 }
 
 async function reported(json: boolean, measure: () => Promise<object>): Promise<void> {
