@@ -1,6 +1,7 @@
 /**
  * The session timer of one dialog (RFC 4028): negotiated with each peer by itself, refreshed by whoever is
- * to, and the end of a session whose peer has gone without a word.
+ * to, and the end of a session whose peer has gone without a word. A peer who knows no such timer is asked from
+ * time to time whether he is there.
  */
 import type { Timer, TimerWheel } from '../timers.js';
 import { findParam } from './lex.js';
@@ -12,6 +13,8 @@ const INTERVAL_S = 1_800;
 export const MIN_SE_S = 90;
 /** A refresh that could not be sent or was refused is tried again after this. */
 const AGAIN_MS = 5_000;
+/** How often a peer without a timer is asked whether he is there. */
+export const PROBE_MS = 120_000;
 
 interface SessionExpires {
   interval_s: number;
@@ -24,6 +27,7 @@ export class SessionTimer {
   private weRefresh = false;
   private minimum_s = MIN_SE_S;
   private due: Timer | undefined;
+  private stopped = false;
 
   constructor(
     private readonly timers: TimerWheel,
@@ -31,6 +35,8 @@ export class SessionTimer {
     private readonly refresh: () => boolean,
     /** The peer has not refreshed in time. */
     private readonly expired: () => void,
+    /** Asks the peer, who has no timer, whether he is there. */
+    private readonly probe: () => void,
   ) {}
 
   /** Headers of an INVITE or UPDATE of ours. In a dialog with a timer the roles stay as they are (7.4). */
@@ -47,7 +53,7 @@ export class SessionTimer {
   /** The peer's 2xx to a request of ours that could set the timer (7.2). */
   accepted(response: SipResponse): void {
     const agreed = sessionExpires(response);
-    if (agreed === undefined) return this.stop();
+    if (agreed === undefined) return this.none();
     this.start(agreed.interval_s, agreed.refresher !== 'uas');
   }
 
@@ -73,9 +79,8 @@ export class SessionTimer {
     const asked = sessionExpires(request);
     const peerCan = request.list('supported').some((option) => option.toLowerCase() === 'timer');
     if (asked === undefined) {
-      if (this.interval_s === 0) return [];
       // A refresh without the header ends the agreement (7.4).
-      this.stop();
+      this.none();
       return [];
     }
     const refresher = peerCan ? (asked.refresher ?? 'uac') : 'uas';
@@ -86,15 +91,28 @@ export class SessionTimer {
       : [['Supported', 'timer'], header];
   }
 
-  stop(): void {
+  /** No timer is agreed on. */
+  private none(): void {
     this.timers.cancel(this.due);
     this.interval_s = 0;
+    if (this.stopped) return;
+    this.due = this.timers.set(PROBE_MS, () => {
+      this.probe();
+      this.none();
+    });
+  }
+
+  /** The dialog is over. */
+  stop(): void {
+    this.stopped = true;
+    this.timers.cancel(this.due);
   }
 
   private start(interval_s: number, weRefresh: boolean): void {
     this.timers.cancel(this.due);
     this.interval_s = interval_s;
     this.weRefresh = weRefresh;
+    if (this.stopped) return;
     // Half-way for a refresh (7.2); a little early for the end, so that both sides agree on it (10).
     const delay_s = weRefresh ? interval_s / 2 : interval_s - Math.min(32, interval_s / 3);
     this.due = this.timers.set(delay_s * 1000, () =>

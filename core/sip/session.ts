@@ -82,6 +82,7 @@ export class Session implements RequestOwner {
       scope.timers,
       () => this.refreshSession(),
       () => user.onLost(this),
+      () => this.probe(),
     );
   }
 
@@ -482,6 +483,18 @@ export class Session implements RequestOwner {
       cancelled() {},
     });
     return true;
+  }
+
+  /** Asks a peer without a session timer whether he is there: any answer but that he knows no such dialog will do. */
+  private probe(): void {
+    const lost = (status: number): void => {
+      if (status === 408 || status === 481) this.user.onLost(this);
+    };
+    this.send('OPTIONS', '', '', [], {
+      response: (_tx, { status }) => lost(status),
+      noResponse: () => lost(408),
+      cancelled() {},
+    });
   }
 
   private sendAck(body: string): void {

@@ -1,5 +1,6 @@
 /** RFC 4028: timers negotiated and refreshed on each leg by itself. */
 import t from 'tap';
+import { PROBE_MS } from '../../core/sip/session-timer.js';
 import { sdp, World } from '../support/virtual-world.js';
 
 const REFRESHES: [string, string][] = [
@@ -32,7 +33,7 @@ function talking(headers: [string, string][], answer: [string, string][] = []) {
 }
 
 t.test('a caller who refreshes keeps his call, one who stops loses it', async (t) => {
-  const { world, caller, agent, ok } = talking(REFRESHES);
+  const { world, caller, agent, ok } = talking(REFRESHES, [['Session-Expires', '1800;refresher=uac']]);
   t.equal(ok.header('session-expires'), '200;refresher=uac');
   t.equal(ok.header('require'), 'timer');
   world.advance(150_000);
@@ -126,3 +127,23 @@ t.test('a peer who wants a longer interval gets it', async (t) => {
   agent.reply(second, 200, { sdp: sdp('10.0.0.3', 6000) });
   t.ok(world.told().includes('leg_connected 1'));
 });
+
+t.test(
+  'peers who know no session timer are asked whether they are there, and missed when they are not',
+  async (t) => {
+    const { world, caller, agent } = talking([]);
+    for (let asked = 0; asked < 3; asked++) {
+      world.advance(PROBE_MS);
+      agent.reply(agent.request('OPTIONS'), 200);
+      caller.reply(caller.request('OPTIONS'), 501);
+    }
+    world.advance(1_000);
+    t.same(world.told(), [], 'any answer will do');
+    world.advance(PROBE_MS);
+    agent.reply(agent.request('OPTIONS'), 481);
+    t.same(world.told(), ['leg_ended 1'], 'he knows the dialog no more');
+    caller.request('OPTIONS');
+    world.advance(40_000);
+    t.same(world.told(), ['caller_gone lost'], 'not a word');
+  },
+);
