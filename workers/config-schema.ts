@@ -182,6 +182,8 @@ const sip = z.strictObject(
     agent_no_response_timeout: seconds(0.1, 600, 4),
     max_rejections: whole(1, 1000, 10),
     max_calls: whole(1, 1_000_000, 200_000),
+    /** New calls a second of one source address; 0 is no limit. */
+    source_limit: whole(0, 1_000_000, 0),
     /** Headers copied to agents beside P-Asserted-Identity and Privacy. */
     identity_headers: key(
       z
@@ -271,7 +273,14 @@ const TOKEN = '8 to 256 characters of letters, digits and -._~+/=';
 const sections = {
   call_center: callCenter,
   sip,
-  journal: z.strictObject({ sync: oneOf(['interval', 'always', 'none'], 'interval') }, { error: MAPPING }),
+  journal: z.strictObject(
+    {
+      sync: oneOf(['interval', 'always', 'none'], 'interval'),
+      /** Whether calls are journalled; without, they do not survive the process. Rows for the database always are. */
+      calls: flag(true),
+    },
+    { error: MAPPING },
+  ),
   mi: z.strictObject(
     {
       /** Port 0 takes a free one. */

@@ -36,6 +36,8 @@ export interface DispatcherThreadData {
     /** Folder of the one that begins. */
     next: string;
     sync: JournalSync;
+    /** Whether calls are recorded. */
+    calls: boolean;
     /** Number of the file that the store reads: one Int32. */
     reading: SharedArrayBuffer;
     /** Number of the last report of each worker that is in the journal: a BigInt64 each. */
@@ -112,6 +114,7 @@ class DispatcherThread {
       {
         folder: journal.next,
         sync: journal.sync,
+        calls: journal.calls,
         // A journal made anew is ahead of any that was before.
         record_seq: recovered?.record_seq || Date.now() * 1000,
         store_file: () => Atomics.load(reading, 0),

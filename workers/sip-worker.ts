@@ -31,6 +31,7 @@ import {
 } from './journal/recover-calls.js';
 import type { JournalOptions, JournalSync } from './journal/writer.js';
 import { createLogger, type LogLevel } from './log.js';
+import { Overload } from './overload.js';
 import { SipResolver } from './resolver.js';
 import { type Router, routerOf } from './routing.js';
 import { now_ms, Turns } from './turn.js';
@@ -47,6 +48,8 @@ export interface SipWorkerTask {
   /** Host for Via and Contact instead of the sockets' addresses, and the public port if not 0. */
   advertise: { host: string; port: number } | undefined;
   outbound_proxy: string;
+  /** New calls a second of one source address; 0 is no limit. */
+  source_limit: number;
   options: B2buaOptions;
   routes: readonly RouteRule[];
   log_level: LogLevel;
@@ -65,6 +68,8 @@ export interface SipWorkerTask {
     folder: string;
     name: string;
     sync: JournalSync;
+    /** Whether calls are recorded. */
+    calls: boolean;
     /** Number of the base that it begins with. */
     base: number;
     /** What to recover from. */
@@ -138,6 +143,8 @@ class SipWorker {
   private early: { socket: number; datagram: Buffer; host: string; port: number }[] = [];
   private outbox: { path: Path; text: string }[] = [];
   private readonly entropy = new Entropy();
+  private readonly overload: Overload;
+  private overload_told = false;
   /** Datagrams that could not be sent since that was last said. */
   private unsent = 0;
   private unsent_said_ms = 0;
@@ -156,6 +163,7 @@ class SipWorker {
     });
     this.turns = new Turns(this.timers, () => this.flush());
     this.services = new Int32Array(task.services);
+    this.overload = new Overload(task.source_limit);
     this.reports = new LinkWriter(task.reports, reportCodec, { spill_limit: MAX_SPILLED });
     this.decisions = new LinkReader(task.decisions, decisionCodec);
     this.peersOut = task.datagrams_out.map((link) => link && new DatagramLinkWriter(link));
@@ -259,6 +267,7 @@ class SipWorker {
   }
 
   private onDatagram(socket: number, datagram: Buffer, host: string, port: number): void {
+    this.overload.received();
     // Nobody can be answered at port 0, and a socket throws when asked to.
     if (port === 0) return;
     const { b2bua } = this;
@@ -305,6 +314,8 @@ class SipWorker {
   /** The end of a turn: what happened in it becomes safe, then reports leave, then datagrams. */
   private flush(): boolean {
     this.journal?.commit();
+    this.overload.turned(this.timers.now_ms);
+    this.tellOverload();
     const spilled = this.reports.flush({ wake: this.urgent });
     this.urgent = false;
     for (const peer of this.peersOut) peer?.flush();
@@ -312,6 +323,16 @@ class SipWorker {
     this.outbox = [];
     for (const { path, text } of outbox) this.transmit(path, text);
     return spilled;
+  }
+
+  /** One line when calls begin to be turned away, and one when that is over. */
+  private tellOverload(): void {
+    const { overload } = this;
+    if (overload.overloaded === this.overload_told) return;
+    this.overload_told = overload.overloaded;
+    if (overload.overloaded) this.log.warn('more calls than can be served: some are turned away with 503');
+    else
+      this.log.warn({ calls: overload.takeAway() }, 'all calls are served again; so many were turned away');
   }
 
   private transmit(path: Path, text: string): void {
@@ -395,11 +416,12 @@ class SipWorker {
         atOnce = false;
       },
       route: (request, path) => this.router(request, path.host),
+      admits: (source) => this.overload.admits(source, this.timers.now_ms),
       accepting: () => !this.draining && !this.journal?.full && this.reports.hasRoomForNew,
       report: (report) => this.report(report),
       newCall: () => ({ id: callId(this.origin, this.calls++), seed: this.entropy.seed() }),
       get recorder() {
-        return worker.journal;
+        return worker.task.journal.calls ? worker.journal : undefined;
       },
       log: (level, message, fields) => this.log[level](fields ?? {}, message),
     };

@@ -191,7 +191,7 @@ class Supervisor {
       tables,
       journal: {
         ...generations,
-        sync: config.journal.sync,
+        ...config.journal,
         reading: this.shared.reading,
         applied: this.shared.applied,
         workers: links.map((_, index) => journalName(index)),
@@ -373,6 +373,7 @@ class Supervisor {
       port: config.sip.worker_ports + index,
       advertise: config.sip.advertise,
       outbound_proxy: config.sip.outbound_proxy,
+      source_limit: config.sip.source_limit,
       options: {
         offer: config.sip.offer,
         early_offer_hosts: config.sip.early_offer_hosts.map((host) => host.toLowerCase()),
@@ -392,8 +393,8 @@ class Supervisor {
       services: this.shared.services,
       journal: {
         ...journal,
+        ...config.journal,
         name: journalName(index),
-        sync: config.journal.sync,
         applied: this.shared.applied,
       },
     };

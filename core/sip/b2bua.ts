@@ -5,7 +5,7 @@
 
 import { unreachable } from '../assert.js';
 import type { Decision } from '../messages.js';
-import { buildResponse } from './build.js';
+import { buildResponse, responseTarget } from './build.js';
 import { flatten, utf8FromBytes } from './bytes.js';
 import { Call } from './call.js';
 import { CallScope } from './call-scope.js';
@@ -27,6 +27,9 @@ import { parseUri, unescapeUri } from './uri.js';
 const KNOWN_METHODS = new Set(
   'REGISTER SUBSCRIBE NOTIFY PUBLISH REFER PRACK INFO MESSAGE UPDATE BYE'.split(' '),
 );
+
+/** To-tag of who is turned away: there is no dialog to tell from another. */
+const TURNED_AWAY = 'away';
 
 export class B2bua implements TransactionUser<RequestOwner> {
   readonly layer: Layer;
@@ -58,11 +61,22 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** A datagram, as a byte string. */
   receive(text: string, path: Path): void {
     const message = parseMessage(text);
-    if (message.kind !== 'failure' && !beginsCall(message)) {
-      const scope = this.scopeOf(message);
-      if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
+    if (message.kind !== 'failure') {
+      if (!beginsCall(message)) {
+        const scope = this.scopeOf(message);
+        if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
+      } else if (!this.scopes.has(message.callId) && !this.env.admits(path.host)) {
+        return this.turnAway(message, path);
+      }
     }
     this.layer.take(message, path);
+  }
+
+  /** 503 without a transaction (RFC 3261 section 8.2.7): what cannot be served costs as little as can be. */
+  private turnAway(invite: SipRequest, path: Path): void {
+    const { host, port } = responseTarget(invite, path);
+    const headers = this.retryAfter();
+    this.env.send({ ...path, host, port }, buildResponse(invite, path, 503, { toTag: TURNED_AWAY, headers }));
   }
 
   /** The shell could not send there. */
@@ -272,6 +286,6 @@ export class B2bua implements TransactionUser<RequestOwner> {
 }
 
 /** Whether it is an INVITE outside a dialog: new, and recorded as a beginning, or one that is absorbed. */
-function beginsCall(message: SipRequest | SipResponse): boolean {
+function beginsCall(message: SipRequest | SipResponse): message is SipRequest {
   return message.kind === 'request' && message.method === 'INVITE' && message.toTag === '';
 }

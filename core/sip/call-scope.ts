@@ -157,6 +157,10 @@ export class CallScope implements B2buaEnvironment, Registry {
     return this.base.accepting();
   }
 
+  admits(source: string): boolean {
+    return this.base.admits(source);
+  }
+
   report(report: Report): void {
     this.base.report(report);
   }

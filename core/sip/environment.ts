@@ -30,6 +30,8 @@ export interface B2buaEnvironment extends SipEnvironment {
   route(request: SipRequest, path: Path): Routed;
   /** False while the engine takes no new calls: the way to the dispatcher is filling up, or it is stopping. */
   accepting(): boolean;
+  /** False while there is too much to do for a new call from that address. */
+  admits(source: string): boolean;
   report(report: Report): void;
   /** Names a new call. */
   newCall(): CallIdentity;

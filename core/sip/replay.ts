@@ -80,6 +80,10 @@ export class ReplayEnvironment implements B2buaEnvironment {
     return this.real.accepting();
   }
 
+  admits(source: string): boolean {
+    return this.real.admits(source);
+  }
+
   token(): string {
     return this.real.token();
   }

@@ -86,6 +86,7 @@ export class World {
       },
       route: (request) => ({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined }),
       accepting: () => true,
+      admits: () => true,
       report: (report) => {
         this.reports.push(report);
       },

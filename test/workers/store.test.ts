@@ -39,7 +39,7 @@ class Store {
 
   send(records: StoreRecord[]): void {
     for (const record of records) writeRecord(this.journal.batch, ++sequence, record);
-    this.journal.commit();
+    this.journal.commit(() => {});
   }
 
   async ask(request: StoreRequest): Promise<StoreReply> {

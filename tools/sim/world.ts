@@ -252,6 +252,7 @@ export class World {
           return { flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined };
         },
         accepting: () => true,
+        admits: () => true,
         report: (report) => {
           for (const told of plant?.report?.(report) ?? [report]) this.reports.push(told);
         },

@@ -20,6 +20,8 @@ const SLICE = 200;
 
 export interface AcdJournalOptions extends JournalOptions {
   folder: string;
+  /** Whether calls are remembered too. */
+  calls: boolean;
   /** Number of the last record that was given out before. */
   record_seq: number;
   /** Number of the file that the store is reading: those before it have been written to the database. */
@@ -75,7 +77,9 @@ export class AcdJournal {
     const { writer } = this;
     const { number, fileBytes } = writer;
     const { length } = writer.batch;
-    writer.commit();
+    writer.commit(() => {
+      for (const entry of this.everything()) writeAcdEntry(writer.batch, entry);
+    });
     if (writer.number === number) return;
     this.closed_bytes += fileBytes + length;
     if (this.closed_bytes >= (this.options.checkpoint_bytes ?? CHECKPOINT_BYTES)) this.takeCheckpoint();
@@ -93,11 +97,11 @@ export class AcdJournal {
     const { acd, out } = this.dispatcher;
     const put = (entry: AcdEntry): void => writeAcdEntry(this.writer.batch, entry);
     if (this.provisioning_due) put({ kind: 'provisioning', value: provisioningMemory(acd) });
-    for (const row of out.calls) {
+    for (const row of this.options.calls ? out.calls : []) {
       const call = acd.call_rows.get(row);
       if (call !== undefined) put({ kind: 'call', value: callMemory(call) });
     }
-    for (const row of out.agents) {
+    for (const row of this.options.calls ? out.agents : []) {
       const agent = acd.agent_rows.get(row);
       if (agent !== undefined) put({ kind: 'agent', value: agentMemory(agent) });
     }

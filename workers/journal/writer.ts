@@ -15,6 +15,10 @@ export interface JournalOptions {
   log(level: 'warn' | 'error', message: string, fields: Record<string, string | number>): void;
   /** A file this long is followed by another. */
   file_bytes?: number;
+  /** How much may wait for a disk that takes nothing. */
+  max_waiting_bytes?: number;
+  /** For tests: whether the disk has room. */
+  disk_takes?: () => boolean;
 }
 
 const FILE_BYTES = 16 * 1024 * 1024;
@@ -60,9 +64,9 @@ export class JournalWriter {
 
   /**
    * Appends the batch as one frame; when this returns true, it is safe.
-   * @param afterGap called when entries before were lost, to say so in a batch of its own
+   * @param afterGap called when entries before were lost, to put what says so, or makes up for it, in the batch
    */
-  commit(afterGap?: () => void): boolean {
+  commit(afterGap: () => void): boolean {
     const { batch } = this;
     if (batch.empty) return !this.full;
     const length = batch.length - FRAME_HEADER_BYTES;
@@ -105,6 +109,7 @@ export class JournalWriter {
 
   private append(frame: Buffer): Error | undefined {
     try {
+      if (this.options.disk_takes?.() === false) throw new Error('no space left on device');
       let at = 0;
       while (at < frame.length) at += writeSync(this.fd, frame, at, frame.length - at);
       if (this.options.sync === 'always') fdatasyncSync(this.fd);
@@ -122,7 +127,7 @@ export class JournalWriter {
     if (this.gap) return;
     this.waiting.push(frame);
     this.waiting_bytes += frame.length;
-    if (this.waiting_bytes <= MAX_WAITING_BYTES) return;
+    if (this.waiting_bytes <= (this.options.max_waiting_bytes ?? MAX_WAITING_BYTES)) return;
     this.waiting = [];
     this.waiting_bytes = 0;
     this.gap = true;
@@ -135,7 +140,7 @@ export class JournalWriter {
     );
   }
 
-  private retry(afterGap: (() => void) | undefined): void {
+  private retry(afterGap: () => void): void {
     while (this.waiting.length > 0) {
       const frame = this.waiting[0] as Buffer;
       if (this.append(frame) !== undefined) return;
@@ -144,11 +149,9 @@ export class JournalWriter {
     }
     if (this.gap) {
       this.batch.clear();
-      afterGap?.();
-      if (!this.batch.empty) {
-        sealFrame(this.batch.buffer, this.batch.length - FRAME_HEADER_BYTES);
-        if (this.append(this.batch.buffer.subarray(0, this.batch.length)) !== undefined) return;
-      }
+      afterGap();
+      sealFrame(this.batch.buffer, this.batch.length - FRAME_HEADER_BYTES);
+      if (this.append(this.batch.buffer.subarray(0, this.batch.length)) !== undefined) return;
       this.gap = false;
     }
     this.options.log('warn', 'the journal is written again', { journal: this.name });

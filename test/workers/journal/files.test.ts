@@ -1,0 +1,127 @@
+import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { beginGeneration, completeGeneration, filesOf } from '../../../workers/journal/files.js';
+import { framesOf } from '../../../workers/journal/frames.js';
+import { type JournalOptions, JournalWriter } from '../../../workers/journal/writer.js';
+
+const QUIET: JournalOptions = { sync: 'none', log() {} };
+
+function noGap(): void {
+  throw new Error('nothing was lost');
+}
+
+function writeFrames(folder: string, texts: string[], options = QUIET): JournalWriter {
+  const writer = new JournalWriter(folder, 'calls', 1, options);
+  for (const text of texts) {
+    writer.batch.text(text);
+    writer.commit(noGap);
+  }
+  return writer;
+}
+
+/** What is in the journal, and how many bytes at the end of a file were no record. */
+function readBack(folder: string): { texts: string[]; cut: number } {
+  const texts: string[] = [];
+  let cut = 0;
+  for (const { path } of filesOf(folder, 'calls')) {
+    for (const frame of framesOf(path, (bytes) => (cut += bytes)))
+      texts.push(frame.subarray(4).toString('latin1'));
+  }
+  return { texts, cut };
+}
+
+t.test('what was committed is read back, over many files', async (t) => {
+  const folder = t.testdir();
+  const texts = Array.from({ length: 50 }, (_, n) => `record ${n}`.repeat(20));
+  const writer = writeFrames(folder, texts, { ...QUIET, file_bytes: 1000 });
+  t.ok(writer.number > 5);
+  writer.close();
+  t.same(readBack(folder), { texts, cut: 0 });
+});
+
+const damages: Record<string, (path: string) => void> = {
+  'a torn last record': (path) => truncateSync(path, readFileSync(path).length - 3),
+  'a torn header': (path) => appendFileSync(path, Buffer.from([9, 0, 0])),
+  'zeros, as a crash of the machine leaves them': (path) => appendFileSync(path, Buffer.alloc(64)),
+  'a flipped bit in the last record': (path) => {
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 1]! ^= 1;
+    writeFileSync(path, bytes);
+  },
+};
+for (const [name, damage] of Object.entries(damages)) {
+  t.test(`${name} costs nothing before it`, async (t: Test) => {
+    const folder = t.testdir();
+    writeFrames(folder, ['one', 'two', 'three']).close();
+    damage(filesOf(folder, 'calls')[0]!.path);
+    const { texts, cut } = readBack(folder);
+    t.same(texts.slice(0, 2), ['one', 'two']);
+    t.ok(cut > 0, 'what is left out is told');
+  });
+}
+
+t.test('a full disk: new calls are refused, and what waited is written when there is room', async (t) => {
+  const folder = t.testdir();
+  const lines: string[] = [];
+  let room = true;
+  const writer = writeFrames(folder, ['before'], {
+    sync: 'none',
+    log: (_level, message) => lines.push(message),
+    disk_takes: () => room,
+  });
+  t.notOk(writer.full);
+  room = false;
+  for (const text of ['one', 'two']) {
+    writer.batch.text(text);
+    t.notOk(writer.commit(noGap));
+  }
+  t.ok(writer.full, 'no new call');
+  room = true;
+  writer.batch.text('three');
+  t.ok(writer.commit(noGap));
+  t.notOk(writer.full);
+  writer.close();
+  t.same(readBack(folder), { texts: ['before', 'one', 'two', 'three'], cut: 0 });
+  t.equal(lines.length, 2, 'one line when it begins, one when it is over');
+});
+
+t.test('what the disk does not take for too long is given up, and the journal says so', async (t) => {
+  const folder = t.testdir();
+  let room = false;
+  const writer = writeFrames(folder, ['x'.repeat(1000)], {
+    ...QUIET,
+    disk_takes: () => room,
+    max_waiting_bytes: 3000,
+  });
+  const gap = (): void => writer.batch.text('a gap');
+  for (let n = 0; n < 5; n++) {
+    writer.batch.text('y'.repeat(1000));
+    writer.commit(gap);
+  }
+  room = true;
+  writer.batch.text('z');
+  writer.commit(gap);
+  writer.batch.text('after');
+  t.ok(writer.commit(noGap));
+  writer.close();
+  t.same(readBack(folder).texts, ['a gap', 'after']);
+});
+
+t.test('a generation counts once it is complete', async (t) => {
+  const data_dir = t.testdir();
+  const first = beginGeneration(data_dir);
+  t.equal(first.old, undefined);
+  completeGeneration(first);
+  const second = beginGeneration(data_dir);
+  t.equal(second.old, first.next);
+  writeFileSync(join(second.next, 'worker-0.00000000.base'), '');
+  // The engine dies before it is complete.
+  const third = beginGeneration(data_dir);
+  t.equal(third.old, first.next, 'still the first');
+  t.notOk(existsSync(second.next) && second.next !== third.next, 'what was begun is gone');
+  t.same(readdirSync(third.next), []);
+  completeGeneration(third);
+  t.notOk(existsSync(first.next));
+  t.equal(beginGeneration(data_dir).old, third.next);
+});
