@@ -1,0 +1,180 @@
+/** The dispatcher after a restart: everything is as it was, once the workers have said which calls they still have. */
+import t from 'tap';
+import { Dispatcher, type DispatcherOptions } from '../../core/acd/dispatcher.js';
+import type { Memory } from '../../core/acd/memory.js';
+import type { Decision } from '../../core/messages.js';
+import { TimerWheel } from '../../core/timers.js';
+import { agentConfig, Centre, flowConfig } from './centre.js';
+
+const OPTIONS: DispatcherOptions = {
+  wrapup_s: 30,
+  reject_on_no_agents: true,
+  chat_dispatch_policy: 'balancing',
+  internal_call_dispatching: true,
+  max_rejections: 10,
+  max_calls: 1000,
+  queue_pos_param: '',
+};
+
+/** As a journal keeps it. */
+const kept = (memory: Memory): Memory => JSON.parse(JSON.stringify(memory)) as Memory;
+
+/** A centre with calls in every state: talking, ringing, two waiting, in welcome; an agent in wrapup, one logged out. */
+function busy(): Centre {
+  const flows = [
+    flowConfig(),
+    flowConfig({ id: 'greeted', skill: 'other', message_welcome: 'sip:welcome@media', priority: 5 }),
+  ];
+  const agents = ['ann', 'bob', 'cem', 'dan'].map((id) => agentConfig({ id }));
+  const centre = new Centre(flows, [...agents, agentConfig({ id: 'eve', skills: ['other'] })]);
+  centre.arrive('r-0-1');
+  centre.connected('r-0-1', 1);
+  centre.arrive('r-0-2');
+  centre.report({ kind: 'leg_ringing', call: 'r-0-2', leg: 1 });
+  centre.login('dan', false);
+  centre.arrive('r-0-3');
+  centre.connected('r-0-3', 1);
+  centre.pass(5);
+  centre.report({ kind: 'caller_gone', call: 'r-0-3', at_ms: centre.now_ms, how: 'bye' });
+  centre.arrive('r-0-4');
+  centre.connected('r-0-4', 1);
+  centre.arrive('r-0-5');
+  centre.arrive('r-0-6', 'greeted');
+  centre.pass(1);
+  return centre;
+}
+
+function restarted(centre: Centre) {
+  const timers = new TimerWheel(centre.now_ms + 2000);
+  const dispatcher = new Dispatcher(OPTIONS, timers, 1);
+  dispatcher.restore(kept(centre.dispatcher.memory()), 1);
+  return { dispatcher, timers };
+}
+
+/** Every row that others see, by id; row numbers may differ. */
+function rows({ acd }: Dispatcher) {
+  return {
+    agents: new Map([...acd.agents.values()].map((agent) => [agent.config.id, agent.view()])),
+    flows: new Map(
+      [...acd.flows.values()].map((flow) => [flow.config.id, { ...flow.view(), skill: flow.skill.name }]),
+    ),
+    skills: new Map([...acd.skills.values()].map((skill) => [skill.name, skill.view()])),
+    calls: new Map(
+      [...acd.calls.values()].map((call) => [
+        call.id,
+        { ...call.view(), flow: call.flow.config.id, agent: call.agent?.config.id },
+      ]),
+    ),
+    engine: acd.statistics.engine,
+  };
+}
+
+t.test('flows, agents, calls and statistics are what they were', async (t) => {
+  const centre = busy();
+  const { dispatcher } = restarted(centre);
+  for (const id of ['r-0-1', 'r-0-2', 'r-0-4', 'r-0-5', 'r-0-6'])
+    dispatcher.report({ kind: 'resumed', call: id }, 0);
+  dispatcher.report({ kind: 'all_resumed' }, 0);
+  t.same(rows(dispatcher), rows(centre.dispatcher));
+  t.equal(dispatcher.nextCid, centre.dispatcher.nextCid);
+});
+
+t.test('waiting calls keep their place and go to the next free agent in their order', async (t) => {
+  const centre = busy();
+  const { dispatcher } = restarted(centre);
+  // In another order than they arrived in.
+  for (const id of ['r-0-5', 'r-0-4', 'r-0-2', 'r-0-1', 'r-0-6'])
+    dispatcher.report({ kind: 'resumed', call: id }, 0);
+  dispatcher.report({ kind: 'all_resumed' }, 0);
+  dispatcher.out.clear();
+  dispatcher.command({ kind: 'agent_login', agent_id: 'dan', logged_in: true });
+  const delivered = dispatcher.out.decisions.map(({ decision }) => decision);
+  t.match(delivered, [{ kind: 'connect', call: 'r-0-4', role: 'agent', uri: 'sip:dan@desk' }]);
+});
+
+t.test('a wrapup goes on and ends at its time', async (t) => {
+  const centre = busy();
+  const { dispatcher, timers } = restarted(centre);
+  const cem = () => dispatcher.acd.agents.get('cem');
+  t.equal(cem()?.visible, 'wrapup');
+  timers.advance(timers.now_ms + 30_000);
+  t.equal(cem()?.visible, 'free');
+});
+
+t.test('the legs that are to be made are said once more, with the same numbers', async (t) => {
+  const centre = busy();
+  const { dispatcher } = restarted(centre);
+  dispatcher.out.clear();
+  dispatcher.report({ kind: 'resumed', call: 'r-0-2' }, 0);
+  dispatcher.report({ kind: 'resumed', call: 'r-0-6' }, 0);
+  const said = dispatcher.out.decisions.map(({ decision }) => decision);
+  t.match(said, [
+    { kind: 'connect', call: 'r-0-2', leg: 1, role: 'agent' },
+    { kind: 'connect', call: 'r-0-6', leg: 1, role: 'media', uri: 'sip:welcome@media' },
+  ]);
+});
+
+t.test('what workers report again changes nothing', async (t) => {
+  const centre = busy();
+  const { dispatcher } = restarted(centre);
+  const arrived = {
+    flow: 'sales',
+    media: 'rtp',
+    caller_user: 'bob',
+    param: 'p',
+    caller_display: 'Bob',
+  } as const;
+  dispatcher.report({ kind: 'arrived', call: 'r-0-1', at_ms: centre.now_ms - 8_000, ...arrived }, 0);
+  dispatcher.report({ kind: 'leg_connected', call: 'r-0-1', leg: 1, answered_ms: centre.now_ms }, 0);
+  for (const id of ['r-0-1', 'r-0-2', 'r-0-4', 'r-0-5', 'r-0-6'])
+    dispatcher.report({ kind: 'resumed', call: id }, 0);
+  dispatcher.report({ kind: 'all_resumed' }, 0);
+  t.same(rows(dispatcher), rows(centre.dispatcher));
+});
+
+t.test('what was reported and not heard is heard now', async (t) => {
+  const centre = busy();
+  const { dispatcher, timers } = restarted(centre);
+  dispatcher.out.clear();
+  dispatcher.report({ kind: 'caller_gone', call: 'r-0-1', at_ms: timers.now_ms, how: 'bye' }, 0);
+  const cdrs = dispatcher.out.records.filter(({ kind }) => kind === 'cdr');
+  t.match(cdrs, [{ caller: 'bob', call_type: 0, agent_id: 'ann' }]);
+  t.equal(dispatcher.acd.agents.get('ann')?.visible, 'wrapup');
+});
+
+t.test('a call that no worker has ends with CDR -1, and its agent is free', async (t) => {
+  const centre = busy();
+  const { dispatcher } = restarted(centre);
+  for (const id of ['r-0-1', 'r-0-4', 'r-0-5', 'r-0-6']) dispatcher.report({ kind: 'resumed', call: id }, 0);
+  dispatcher.out.clear();
+  dispatcher.report({ kind: 'all_resumed' }, 0);
+  const cdrs = dispatcher.out.records.filter(({ kind }) => kind === 'cdr');
+  t.match(cdrs, [{ call_type: -1, agent_id: 'bob' }]);
+  t.equal(dispatcher.acd.agents.get('bob')?.visible, 'incall', 'and gets the next call at once');
+  t.equal(dispatcher.acd.calls.get('r-0-4')?.agent?.config.id, 'bob');
+});
+
+t.test('a call that had ended does not begin anew, also after a second restart', async (t) => {
+  const centre = busy();
+  const { dispatcher } = restarted(centre);
+  const again = new Dispatcher(OPTIONS, new TimerWheel(centre.now_ms + 4000), 1);
+  again.restore(kept(dispatcher.memory()), 1);
+  again.out.clear();
+  const about = { flow: 'sales', media: 'rtp', caller_user: 'bob', param: '', caller_display: '' } as const;
+  again.report({ kind: 'arrived', call: 'r-0-3', at_ms: centre.now_ms, ...about }, 0);
+  const decisions: Decision[] = again.out.decisions.map(({ decision }) => decision);
+  t.match(decisions, [{ kind: 'end', call: 'r-0-3' }]);
+  t.notOk(again.acd.calls.has('r-0-3'));
+  again.report({ kind: 'arrived', call: 'r-0-7', at_ms: centre.now_ms, ...about }, 0);
+  t.ok(again.acd.calls.has('r-0-7'), 'a new one does');
+});
+
+t.test('of a worker that is replaced only its own calls are asked for', async (t) => {
+  const centre = busy();
+  const { dispatcher } = centre;
+  dispatcher.acd.calls.get('r-0-5')!.worker = 1;
+  dispatcher.workerReplaced(0);
+  for (const id of ['r-0-1', 'r-0-2', 'r-0-6']) dispatcher.report({ kind: 'resumed', call: id }, 0);
+  dispatcher.report({ kind: 'all_resumed' }, 0);
+  t.same([...dispatcher.acd.calls.keys()], ['r-0-1', 'r-0-2', 'r-0-5', 'r-0-6'], 'only r-0-4 is lost');
+});
