@@ -1,19 +1,16 @@
 /** A way to a server that can be cut and mended. */
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type NetConnectOpts, type Socket } from 'node:net';
 
 export class CuttableWire {
   private open = true;
   private readonly sockets = new Set<Socket>();
   private readonly server = createServer((client) => this.bridge(client));
 
-  private constructor(
-    private readonly host: string,
-    private readonly port: number,
-  ) {}
+  private constructor(private readonly server_at: NetConnectOpts) {}
 
   /** Listens on loopback for who wants to reach that server. */
-  static async to(host: string, port: number): Promise<CuttableWire> {
-    const wire = new CuttableWire(host, port);
+  static async to(server_at: NetConnectOpts): Promise<CuttableWire> {
+    const wire = new CuttableWire(server_at);
     await new Promise<void>((resolve) => wire.server.listen(0, '127.0.0.1', resolve));
     return wire;
   }
@@ -42,7 +39,7 @@ export class CuttableWire {
       client.destroy();
       return;
     }
-    const upstream = connect(this.port, this.host);
+    const upstream = connect(this.server_at);
     const end = (): void => {
       client.destroy();
       upstream.destroy();

@@ -36,7 +36,7 @@ export async function benchOutage(
   return Scene.play(options, say, async (scene) => {
     const { children, crowd, database } = scene;
     const url = new URL(database.url);
-    const wire = await CuttableWire.to(url.hostname, Number(url.port || 5432));
+    const wire = await CuttableWire.to({ host: url.hostname, port: Number(url.port || 5432) });
     url.hostname = '127.0.0.1';
     url.port = String(wire.local_port);
     try {
