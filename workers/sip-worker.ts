@@ -288,7 +288,7 @@ class SipWorker {
       }
     }
     this.turns.begin();
-    b2bua.receive(text, { socket, host, port });
+    b2bua.receive(text, { socket, host, port }, datagram);
   }
 
   /** The worker that the datagram is for is not coming back. */
@@ -305,7 +305,7 @@ class SipWorker {
     for (const peer of this.peersIn) {
       handled +=
         peer?.drain((socket, port, host, datagram) => {
-          b2bua.receive(datagram.toString('latin1'), { socket, host, port });
+          b2bua.receive(datagram.toString('latin1'), { socket, host, port }, datagram);
         }, DRAIN_AT_ONCE) ?? 0;
     }
     return handled >= DRAIN_AT_ONCE;
