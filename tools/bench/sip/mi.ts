@@ -55,6 +55,7 @@ const DESKS = 40;
 const TURNS = 6;
 const WARMUP_S = 10;
 const SLACK_S = 60;
+const SETTLE_MS = 1_000;
 
 /** Runs an engine of its own. Throws BenchError when it cannot be measured. */
 export async function benchMi(options: MiOptions, say: (text: string) => void): Promise<MiFigures> {
@@ -76,6 +77,8 @@ export async function benchMi(options: MiOptions, say: (text: string) => void): 
       ...{ folder, data_dir, db_url: database.url, wrapup_s: 0, reject_on_no_agents: false },
     });
     if (await database.seedAfter(flow, agents)) await engine.mi('cc_reload');
+    // The tables that MI reads are written at the end of the dispatcher's turn.
+    await children.pause(SETTLE_MS);
     await fill(options, children, folder, engine);
     return await measure(options, children, engine, desks, say);
   } finally {
