@@ -3,7 +3,7 @@
  *
  * Layout: the reader's position, the writer's position (each on a cache line of its own), then the data,
  * a power of two of bytes. Positions count bytes, wrap at 2^32 and are multiples of 8. A record is its
- * length (4 bytes) and its bytes, padded to 8; one that would not fit before the end of the data is
+ * length (4 bytes, and 4 unused) and its bytes, padded to 8; one that would not fit before the end of the data is
  * preceded by a wrap marker and starts at offset 0. A record is at most a quarter of the ring, so an
  * empty ring has room for any, wherever its positions stand.
  */
@@ -14,7 +14,11 @@ const HEAD = 0;
 const TAIL = 16;
 const DATA_BYTES_OFFSET = 128;
 const DATA_WORDS_OFFSET = DATA_BYTES_OFFSET / 4;
-const LENGTH_BYTES = 4;
+/**
+ * The length and a gap: the bytes begin at a multiple of 8, because memory that threads share is copied word by word only
+ * where source and target are aligned, else byte by byte, which takes eight times as long.
+ */
+const LENGTH_BYTES = 8;
 const WRAP = -1;
 const MIN_BYTES = 1024;
 const MAX_BYTES = 1 << 30;

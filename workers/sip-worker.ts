@@ -35,7 +35,7 @@ import { Overload } from './overload.js';
 import { SipResolver } from './resolver.js';
 import { type Router, routerOf } from './routing.js';
 import { now_ms, Turns } from './turn.js';
-import { enlargeReceiveBuffer, openUdp } from './udp.js';
+import { enlargeReceiveBuffer, openUdp, type SendDatagram, sender } from './udp.js';
 
 export interface SipWorkerTask {
   index: number;
@@ -136,6 +136,7 @@ class SipWorker {
   private readonly chooser: AddressChooser;
   /** Public sockets first, in the order of `listen`, then the worker's own, in that of `addresses`. */
   private sockets: Socket[] = [];
+  private readonly senders: SendDatagram[] = [];
   private readonly sentBy: string[] = [];
   /** Names of the sockets: `address port`. */
   private readonly socketNames: string[] = [];
@@ -252,6 +253,9 @@ class SipWorker {
   private async bind(address: string, port: number, sentBy: string): Promise<void> {
     const socket = await openUdp({ address, port, shared: true });
     const number = this.sockets.push(socket) - 1;
+    this.senders.push(
+      sender(socket, (to, toPort, why) => this.unsendable({ socket: number, host: to, port: toPort }, why)),
+    );
     this.sentBy.push(sentBy);
     this.socketNames.push(`${address} ${port}`);
     const { granted, asked } = enlargeReceiveBuffer(socket);
@@ -288,7 +292,7 @@ class SipWorker {
       }
     }
     this.turns.begin();
-    b2bua.receive(text, { socket, host, port });
+    b2bua.receive(text, { socket, host, port }, datagram);
   }
 
   /** The worker that the datagram is for is not coming back. */
@@ -305,7 +309,7 @@ class SipWorker {
     for (const peer of this.peersIn) {
       handled +=
         peer?.drain((socket, port, host, datagram) => {
-          b2bua.receive(datagram.toString('latin1'), { socket, host, port });
+          b2bua.receive(datagram.toString('latin1'), { socket, host, port }, datagram);
         }, DRAIN_AT_ONCE) ?? 0;
     }
     return handled >= DRAIN_AT_ONCE;
@@ -336,13 +340,10 @@ class SipWorker {
   }
 
   private transmit(path: Path, text: string): void {
-    const socket = this.sockets[path.socket] as Socket;
     // A Via may name a host to answer to, and a forged datagram can come from port 0.
     const sendable = this.resolver.isAddress(path.host) && path.port > 0 && path.port <= 65_535;
     if (!sendable) return this.unsendable(path, 'no address to send to');
-    socket.send(Buffer.from(text, 'latin1'), path.port, path.host, (error) => {
-      if (error !== null) this.unsendable(path, error.message);
-    });
+    (this.senders[path.socket] as SendDatagram)(text, path.host, path.port);
   }
 
   private unsendable(path: Path, why: string): void {

@@ -35,6 +35,7 @@ import { sharedTableView } from './mi/shared-table-view.js';
 import type { EngineView } from './mi/source.js';
 import { OUT_OF_SERVICE, type SipWorkerTask, type WorkerNotice, type WorkerOrder } from './sip-worker.js';
 import type { StoreData } from './store.js';
+import { THREAD_LIMITS } from './thread-limits.js';
 import { ThreadPeer } from './thread-peer.js';
 import { now_ms } from './turn.js';
 import { probeUdp } from './udp.js';
@@ -332,6 +333,7 @@ class Supervisor {
       minThreads: workerCount,
       maxThreads: workerCount,
       concurrentTasksPerWorker: 1,
+      resourceLimits: THREAD_LIMITS,
     });
     const { old, next } = generations;
     const sources =
@@ -576,7 +578,8 @@ class Supervisor {
   }
 
   private thread(file: string, name: string, workerData: unknown): ThreadPeer {
-    const peer = new ThreadPeer(new Worker(new URL(`./${file}`, import.meta.url), { workerData, name }));
+    const options = { workerData, name, resourceLimits: THREAD_LIMITS };
+    const peer = new ThreadPeer(new Worker(new URL(`./${file}`, import.meta.url), options));
     peer.ended.then(
       () => this.threadEnded(name, undefined),
       (error: Error) => this.threadEnded(name, error),

@@ -15,12 +15,13 @@ export interface UdpOptions {
 /** Binds a UDP socket; rejects with one line that says which address and why. */
 export function openUdp(options: UdpOptions): Promise<Socket> {
   const { address, port, shared } = options;
+  const family = isIPv6(address) ? 6 : 4;
   const socket = createSocket({
-    type: isIPv6(address) ? 'udp6' : 'udp4',
+    type: `udp${family}`,
     reuseAddr: shared,
-    ipv6Only: isIPv6(address),
+    ipv6Only: family === 6,
     // Peers are addresses by now: Node's own lookup would cost a turn of the event loop per datagram.
-    lookup: (host, _options, callback) => callback(null, host, isIPv6(host) ? 6 : 4),
+    lookup: (host, _options, callback) => callback(null, host, family),
   });
   return new Promise((resolve, reject) => {
     socket.once('error', (error: NodeJS.ErrnoException) => {
@@ -32,6 +33,24 @@ export function openUdp(options: UdpOptions): Promise<Socket> {
       resolve(socket);
     });
   });
+}
+
+/** Sends byte strings to addresses. */
+export type SendDatagram = (text: string, host: string, port: number) => void;
+
+/**
+ * How to send from a socket.
+ * @param failed called, in a turn of its own, when a datagram could not be sent
+ */
+export function sender(
+  socket: Socket,
+  failed: (host: string, port: number, why: string) => void,
+): SendDatagram {
+  // One callback for all: Node says in the error where the datagram was to go, and only here.
+  const sent = (error: (Error & { address?: string; port?: number }) | null): void => {
+    if (error !== null) failed(error.address ?? '', error.port ?? 0, error.message);
+  };
+  return (text, host, port) => socket.send(Buffer.from(text, 'latin1'), port, host, sent);
 }
 
 /** Asks for a large receive buffer; gives the bytes granted (Linux reports twice what it holds). */

@@ -58,9 +58,9 @@ export class B2bua implements TransactionUser<RequestOwner> {
     return this.sessions.size;
   }
 
-  /** A datagram, as a byte string. */
-  receive(text: string, path: Path): void {
-    const message = parseMessage(text);
+  /** A datagram, as a byte string, and as it came, where that is at hand. */
+  receive(text: string, path: Path, bytes?: Uint8Array): void {
+    const message = parseMessage(text, bytes);
     if (message.kind !== 'failure') {
       if (!beginsCall(message)) {
         const scope = this.scopeOf(message);

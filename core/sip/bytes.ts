@@ -91,6 +91,13 @@ export function asBytes(s: string): string {
   return s;
 }
 
+/** The bytes of a byte string, in memory of their own. */
+export function bytesOf(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
 /**
  * A copy that does not keep the datagram in memory from which `s` was sliced; for what is kept long.
  * An engine represents a slice as a view of its parent, and copies when it has to join two strings.

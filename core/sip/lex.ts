@@ -6,7 +6,8 @@
  */
 import { asBytes } from './bytes.js';
 
-const TOKEN = new Uint8Array(256);
+/** 1 for each byte that may stand in a `token`. */
+export const TOKEN = new Uint8Array(256);
 for (const c of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~") {
   TOKEN[c.charCodeAt(0)] = 1;
 }
@@ -157,6 +158,19 @@ export function decimal(text: string, start: number, end: number, max: number): 
   let value = 0;
   for (let i = start; i < end; i++) {
     const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+    if (value > max) return -1;
+  }
+  return value;
+}
+
+/** As {@link decimal}, of a range of bytes. */
+export function digits(bytes: Uint8Array, start: number, end: number, max: number): number {
+  if (end <= start) return -1;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = (bytes[i] as number) - 48;
     if (digit < 0 || digit > 9) return -1;
     value = value * 10 + digit;
     if (value > max) return -1;

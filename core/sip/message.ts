@@ -1,10 +1,11 @@
 /**
- * A SIP message: a byte string and the positions of its headers. What a header says is read when it is
- * asked for, and remembered.
+ * A SIP message: a byte string and the positions of its headers. The headers without which no message can be handled are
+ * read by the parser; what another says is read when it is asked for.
  */
 import {
   colonAt,
   decimal,
+  digits,
   elementEnd,
   isFold,
   isLws,
@@ -100,6 +101,7 @@ const COMPACT: ReadonlyMap<string, string> = new Map([
   ['identity', 'y'],
 ]);
 
+/** What stands for a Via that is missing or malformed. */
 const NO_VIA: Via = Object.freeze({
   transport: '',
   host: '',
@@ -110,20 +112,22 @@ const NO_VIA: Via = Object.freeze({
   maddr: '',
 });
 const NO_CONTACT = Symbol('no contact');
-const UNREAD = -2;
 const MAX_CSEQ = 0xffffffff;
 const MAX_MAX_FORWARDS = 255;
 
 export abstract class SipMessage {
   abstract readonly kind: 'request' | 'response';
 
-  private viaCache: Via | undefined = undefined;
-  private fromCache: NameAddr | undefined = undefined;
-  private toCache: NameAddr | undefined = undefined;
+  /** The topmost Via. */
+  via: Via = NO_VIA;
+  from: NameAddr = NO_ADDRESS;
+  to: NameAddr = NO_ADDRESS;
+  /** CSeq's number; 0 when CSeq is malformed. */
+  cseq = 0;
+  /** CSeq's method; '' when CSeq is malformed. */
+  protected cseqMethod = '';
   private contactCache: NameAddr | typeof NO_CONTACT | undefined = undefined;
   private callIdCache: string | undefined = undefined;
-  private cseqCache = UNREAD;
-  private cseqMethodCache = '';
 
   constructor(
     /** The whole message, a byte string. */
@@ -139,22 +143,6 @@ export abstract class SipMessage {
     return this.callIdCache;
   }
 
-  /** CSeq's number; 0 when CSeq is malformed, which {@link defect} tells. */
-  get cseq(): number {
-    if (this.cseqCache === UNREAD) this.readCSeq();
-    return Math.max(0, this.cseqCache);
-  }
-
-  get from(): NameAddr {
-    this.fromCache ??= this.nameAddr(this.index.from);
-    return this.fromCache;
-  }
-
-  get to(): NameAddr {
-    this.toCache ??= this.nameAddr(this.index.to);
-    return this.toCache;
-  }
-
   /** '' if none. */
   get fromTag(): string {
     return this.from.tag;
@@ -163,12 +151,6 @@ export abstract class SipMessage {
   /** '' if none. */
   get toTag(): string {
     return this.to.tag;
-  }
-
-  /** The topmost Via. */
-  get via(): Via {
-    this.viaCache ??= this.readVia();
-    return this.viaCache;
   }
 
   /** The first Contact; undefined when there is none, it is `*`, or malformed. */
@@ -180,8 +162,7 @@ export abstract class SipMessage {
   /** undefined when there is none. */
   get maxForwards(): number | undefined {
     const span = this.index.maxForwards;
-    const hops = span === 0 ? -1 : decimal(this.text, startOf(span), endOf(span), MAX_MAX_FORWARDS);
-    return hops < 0 ? undefined : hops;
+    return span === 0 ? undefined : decimal(this.text, startOf(span), endOf(span), MAX_MAX_FORWARDS);
   }
 
   /** In lower case, without parameters, '' if none. */
@@ -234,11 +215,16 @@ export abstract class SipMessage {
   }
 
   /**
-   * What is wrong with the headers without which no message can be handled, undefined when nothing is.
-   * What `parseMessage` returned as a message has no defect.
+   * @internal Reads the headers without which no message can be handled; says what is wrong with them, undefined when
+   * nothing is.
+   * @param bytes the message's text once more
    */
-  defect(): string | undefined {
+  readMandatory(bytes: Uint8Array): string | undefined {
     const index = this.index;
+    if (index.via !== 0) this.via = this.readVia(bytes) ?? NO_VIA;
+    if (index.from !== 0) this.from = this.readAddress(index.from) ?? NO_ADDRESS;
+    if (index.to !== 0) this.to = this.readAddress(index.to) ?? NO_ADDRESS;
+    if (index.cseq !== 0) this.readCSeq(bytes);
     if (index.via === 0) return 'Missing Via';
     if (index.from === 0) return 'Missing From';
     if (index.to === 0) return 'Missing To';
@@ -248,34 +234,22 @@ export abstract class SipMessage {
     if (this.via === NO_VIA) return 'Malformed Via';
     if (this.from === NO_ADDRESS) return 'Malformed From';
     if (this.to === NO_ADDRESS) return 'Malformed To';
-    if (!this.callIdIsWord()) return 'Malformed Call-ID';
-    if (this.cseqCache === UNREAD) this.readCSeq();
-    if (this.cseqCache < 0) return 'Malformed CSeq';
+    if (!isWord(bytes, startOf(index.callId), endOf(index.callId))) return 'Malformed Call-ID';
+    if (this.cseqMethod === '') return 'Malformed CSeq';
     if (this.kind === 'request') {
-      if (this.cseqMethodCache !== this.method) return 'CSeq Method Mismatch';
-      if (index.maxForwards !== 0 && this.maxForwards === undefined) return 'Malformed Max-Forwards';
+      if (this.cseqMethod !== this.method) return 'CSeq Method Mismatch';
+      const hops = index.maxForwards;
+      if (hops !== 0 && digits(bytes, startOf(hops), endOf(hops), MAX_MAX_FORWARDS) < 0) {
+        return 'Malformed Max-Forwards';
+      }
     }
     return undefined;
-  }
-
-  private callIdIsWord(): boolean {
-    const span = this.index.callId;
-    WORD_LINE.lastIndex = startOf(span);
-    // Matched in the message itself; only what is not written so is sliced for it.
-    if (WORD_LINE.test(this.text) && WORD_LINE.lastIndex === endOf(span)) return true;
-    return WORD.test(this.callId);
   }
 
   /** @internal Whether a response could be made of it: it names its sender and has what is copied. */
   answerable(): boolean {
     const { from, to, callId, cseq } = this.index;
     return from !== 0 && to !== 0 && callId !== 0 && cseq !== 0 && this.via !== NO_VIA;
-  }
-
-  /** CSeq's method; '' when CSeq is malformed. */
-  protected get cseqMethod(): string {
-    if (this.cseqCache === UNREAD) this.readCSeq();
-    return this.cseqMethodCache;
   }
 
   /** @internal A header's value, unfolded; '' when the span is none. */
@@ -317,19 +291,16 @@ export abstract class SipMessage {
     return folded ? unfold(value) : value;
   }
 
-  private nameAddr(span: Span): NameAddr {
-    if (span === 0) return NO_ADDRESS;
-    if ((span & FOLDED) === 0) return trimmedNameAddrAt(this.text, startOf(span), endOf(span)) ?? NO_ADDRESS;
+  private readAddress(span: Span): NameAddr | undefined {
+    if ((span & FOLDED) === 0) return trimmedNameAddrAt(this.text, startOf(span), endOf(span));
     const value = this.value(span);
-    return nameAddrAt(value, 0, value.length) ?? NO_ADDRESS;
+    return nameAddrAt(value, 0, value.length);
   }
 
-  private readVia(): Via {
+  private readVia(bytes: Uint8Array): Via | undefined {
     const span = this.index.via;
-    if (span === 0) return NO_VIA;
-    const via =
-      (span & FOLDED) !== 0 ? parseVia(this.value(span)) : viaAt(this.text, startOf(span), endOf(span));
-    return via ?? NO_VIA;
+    if ((span & FOLDED) !== 0) return parseVia(this.value(span));
+    return viaAt(this.text, bytes, startOf(span), endOf(span));
   }
 
   private readContact(): NameAddr | typeof NO_CONTACT {
@@ -340,34 +311,38 @@ export abstract class SipMessage {
       return nameAddrAt(value, 0, elementEnd(value, 0, value.length)) ?? NO_CONTACT;
     }
     const start = startOf(span);
-    return nameAddrAt(this.text, start, elementEnd(this.text, start, endOf(span))) ?? NO_CONTACT;
+    const end = elementEnd(this.text, start, endOf(span));
+    return trimmedNameAddrAt(this.text, start, trimEnd(this.text, start, end)) ?? NO_CONTACT;
   }
 
-  private readCSeq(): void {
-    this.cseqCache = -1;
-    const span = this.index.cseq;
-    if (span === 0) return;
-    const text = this.text;
-    const start = startOf(span);
-    const end = endOf(span);
-    let digits = start;
-    let number = 0;
-    let c = digits < end ? text.charCodeAt(digits) : 0;
-    while (c >= 48 && c <= 57 && number <= MAX_CSEQ) {
-      number = number * 10 + (c - 48);
-      c = ++digits < end ? text.charCodeAt(digits) : 0;
-    }
-    if (digits === start || number > MAX_CSEQ || !isLws(c)) return;
-    const method = methodOf(text.slice(skipLws(text, digits + 1, end), end));
+  private readCSeq(bytes: Uint8Array): void {
+    const start = startOf(this.index.cseq);
+    const end = endOf(this.index.cseq);
+    let space = start;
+    while (space < end && (bytes[space] as number) > 32) space++;
+    const number = digits(bytes, start, space, MAX_CSEQ);
+    if (number < 0 || !isLws(bytes[space] as number)) return;
+    const word = this.text.slice(
+      (bytes[space + 1] as number) > 32 ? space + 1 : skipLws(this.text, space, end),
+      end,
+    );
+    const method = this.kind === 'request' && word === this.method ? this.method : methodOf(word);
     if (method === undefined) return;
-    this.cseqMethodCache = method;
-    this.cseqCache = number;
+    this.cseqMethod = method;
+    this.cseq = number;
   }
 }
 
 /** Lenient: whatever is one word will do for a Call-ID, which is only ever compared. */
-const WORD_LINE = /[^ \t\r\n\0]+(?=\r\n)/y;
-const WORD = /^[^ \t\r\0]+$/;
+function isWord(bytes: Uint8Array, start: number, end: number): boolean {
+  let i = start;
+  while (i < end && (bytes[i] as number) > 32) i++;
+  for (; i < end; i++) {
+    const c = bytes[i] as number;
+    if (c === 0 || isLws(c)) return false;
+  }
+  return end > start;
+}
 
 export class SipRequest extends SipMessage {
   readonly kind = 'request';

@@ -108,7 +108,7 @@ interface Talk {
 }
 
 /** A dispatcher with all its agents busy, and what plays its workers and its clock. */
-class Floor {
+export class Floor {
   private readonly timers = new TimerWheel(START_MS);
   private readonly dispatcher: Dispatcher;
   /** In the order in which they were answered: the oldest ends first. */

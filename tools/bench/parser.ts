@@ -23,6 +23,9 @@ export interface Fields {
   contact: string | object;
 }
 
+/** How long each parser works in a round, at least. */
+const ROUND_NS = 10_000_000;
+
 export interface ParserOptions {
   /** Different messages of each kind. */
   messages: number;
@@ -78,9 +81,16 @@ function measure(datagrams: Buffer[], rounds: number, neighbours: Map<Neighbour,
   const best = bestOfRounds(
     rounds,
     reads.map((read) => () => {
+      // As long for each, so that none spends more of its round on filling the caches that the one before has emptied.
+      let passes = 0;
+      let passed_ns = 0;
       const start = now_ns();
-      for (const datagram of datagrams) read(datagram, into);
-      return (now_ns() - start) / datagrams.length;
+      do {
+        for (const datagram of datagrams) read(datagram, into);
+        passes++;
+        passed_ns = now_ns() - start;
+      } while (passed_ns < ROUND_NS);
+      return passed_ns / (passes * datagrams.length);
     }),
   );
   const ratio = (name: Neighbour): number | null => {
@@ -97,7 +107,7 @@ function measure(datagrams: Buffer[], rounds: number, neighbours: Map<Neighbour,
 }
 
 const readOurs: Read = (datagram, into) => {
-  const message = parseMessage(datagram.toString('latin1'));
+  const message = parseMessage(datagram.toString('latin1'), datagram);
   if (message.kind === 'failure') throw new Error(`a sample is refused: ${message.reason}`);
   into.callId = message.callId;
   const { from, to, via } = message;

@@ -59,6 +59,11 @@ export class Desks {
     }));
   }
 
+  /** Forgets what was measured so far. */
+  forget(): void {
+    this.gaps_ms.length = 0;
+  }
+
   /** From each BYE to the next INVITE, ms, in order of size. */
   sortedGaps_ms(): number[] {
     return [...this.gaps_ms].sort((a, b) => a - b);

@@ -36,7 +36,7 @@ export class EngineProcess {
     /** Where it takes calls. */
     readonly sip_port: number,
     readonly mi_port: number,
-    private readonly mi_url: string,
+    readonly mi_url: string,
     private readonly storeFile: string,
   ) {}
 

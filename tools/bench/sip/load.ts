@@ -1,9 +1,10 @@
 /** `sip-acd bench sip`: a fresh engine under a load of real calls, and what each of them cost. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentSeed, FlowSeed } from '../../provision.js';
 import { rounded } from '../measure.js';
+import { type Answer, chartOf } from './chart.js';
 import { Children } from './children.js';
 import { type BenchDatabase, prepareDatabase, type Remains } from './database.js';
 import { Desks, TALK_MS } from './desks.js';
@@ -18,25 +19,30 @@ export interface LoadOptions {
   scenario: Scenario;
   /** New calls a second. */
   rate: number;
-  /** Of the load, s. */
+  /** Of the load that is measured, s. */
   duration: number;
+  /** How long calls come before, until the code is compiled and memory has its size, s. */
+  warmup: number;
   /** `embedded`, or the URL of a PostgreSQL server. */
   db: string;
   /** Left out, as many as the scenario needs. */
   agents?: number;
+  /** File for a chart of the load. */
+  chart?: string;
 }
 
 export interface LoadFigures {
   scenario: Scenario;
   rate: number;
+  /** All, those of the warm-up too. */
   calls: number;
   /** Calls that the generators or the CDRs say did not go as they should, whichever says more. */
   failed: number;
-  /** User and system time of the engine, database thread included, from the first call to the last. */
+  /** User and system time of the engine, database thread included, while calls came after the warm-up. */
   engine_cpu_ms_per_call: number;
   /** Of the PostgreSQL server, or of the engine's database thread; null when the server is elsewhere. */
   db_cpu_ms_per_call: number | null;
-  /** From the BYE of an agent to his next INVITE; null but in scenario queue. */
+  /** From the BYE of an agent to his next INVITE, after the warm-up; null but in scenario queue. */
   free_to_invite_p50_ms: number | null;
   free_to_invite_p99_ms: number | null;
   /** From INVITE to 200, at the caller. */
@@ -46,6 +52,8 @@ export interface LoadFigures {
   rss_mb: number;
   /** Calls answered a second. */
   calls_per_second: number;
+  /** Of the whole machine in the last minute: more than its cores means that others had their share. */
+  load_average: number;
 }
 
 const FLOW = 'bench';
@@ -117,19 +125,24 @@ async function measure(
   say: (text: string) => void,
 ): Promise<LoadFigures> {
   const { children, folder, engine, database, callees } = setting;
-  const { scenario, rate, duration } = options;
-  const calls = rate * duration;
-  const limit_s = Math.ceil(duration + LIMIT_SLACK_S + drain_s(scenario, calls, callees.agents.length));
-  const start = await cpuOf(engine, database);
+  const { scenario, rate, duration, warmup } = options;
+  const calls = rate * (warmup + duration);
+  const limit_s = Math.ceil(
+    warmup + duration + LIMIT_SLACK_S + drain_s(scenario, calls, callees.agents.length),
+  );
   const load = { user: FLOW, port: engine.sip_port, calls, rate, limit_s };
   const callers = await Sipp.callers(children, folder, `caller-${scenario}`, load);
-  const ended = await children.until(
-    () => callers.child.code !== undefined || engine.child.code !== undefined,
-    (limit_s + LIMIT_SLACK_S) * 1000,
-  );
+  const over = (): boolean => callers.child.code !== undefined || engine.child.code !== undefined;
+  // As many calls are under way at one end of the measured time as at the other.
+  await children.until(over, warmup * 1000);
+  const start = await cpuOf(engine, database);
+  callees.desks?.forget();
+  await children.until(over, duration * 1000);
+  const end = await cpuOf(engine, database);
+  const load_average = loadavg()[0] as number;
+  const ended = await children.until(over, (limit_s + LIMIT_SLACK_S) * 1000);
   engine.mustRun();
   await children.pause(WRITE_MS);
-  const end = await cpuOf(engine, database);
   const peak_bytes = await memory(engine.pid, 'VmHWM');
 
   const problems: string[] = [];
@@ -163,24 +176,29 @@ async function measure(
     problems.push(`the engine's log ends: ${engine.child.tail()}`);
   if (scenario === 'reject' && refused === 0) problems.push('no agent was asked who refuses');
   for (const problem of problems) say(problem);
-  const { times_ms, span_s } = await callers.setup();
+  const answers = await callers.answers();
+  if (options.chart !== undefined) await writeFile(options.chart, chartOf(titleOf(options), answers));
+  const times_ms = answers.map(({ took_ms }) => took_ms).sort((a, b) => a - b);
+  const span_s = answers.length === 0 ? 0 : (last(answers) - first(answers)) / 1000;
+  const measured = (rate * (end.at_ms - start.at_ms)) / 1000;
   const gaps_ms = callees.desks?.sortedGaps_ms();
   return {
     scenario,
     rate,
     calls,
     failed: Math.max(generators, records, stuck, code === 0 ? 0 : 1),
-    engine_cpu_ms_per_call: rounded((end.engine_ms - start.engine_ms) / calls, 3),
+    engine_cpu_ms_per_call: rounded((end.engine_ms - start.engine_ms) / measured, 3),
     db_cpu_ms_per_call:
       start.db_ms === undefined || end.db_ms === undefined
         ? null
-        : rounded((end.db_ms - start.db_ms) / calls, 3),
+        : rounded((end.db_ms - start.db_ms) / measured, 3),
     free_to_invite_p50_ms: gaps_ms === undefined ? null : percentile(gaps_ms, 0.5),
     free_to_invite_p99_ms: gaps_ms === undefined ? null : percentile(gaps_ms, 0.99),
     setup_p50_ms: percentile(times_ms, 0.5) ?? Number.NaN,
     setup_p99_ms: percentile(times_ms, 0.99) ?? Number.NaN,
     rss_mb: rounded(peak_bytes / 2 ** 20, 1),
     calls_per_second: span_s === 0 ? 0 : rounded((times_ms.length - 1) / span_s, 1),
+    load_average: rounded(load_average, 1),
   };
 }
 
@@ -223,12 +241,12 @@ function drain_s(scenario: Scenario, calls: number, agents: number): number {
 async function cpuOf(
   engine: EngineProcess,
   database: BenchDatabase,
-): Promise<{ engine_ms: number; db_ms: number | undefined }> {
+): Promise<{ at_ms: number; engine_ms: number; db_ms: number | undefined }> {
   const db_ms =
     database.name === undefined
       ? await cpu_ms(engine.pid, await engine.storeThread())
       : await postgresCpu_ms(database.name);
-  return { engine_ms: await cpu_ms(engine.pid), db_ms };
+  return { at_ms: performance.now(), engine_ms: await cpu_ms(engine.pid), db_ms };
 }
 
 /** Calls that SIPp says failed or never were; a caller's and a callee's failure are often the same one. */
@@ -277,6 +295,18 @@ function recordFailures(calls: number, refused: number, remains: Remains, proble
   }
   if (remains.calls > 0) problems.push(`${remains.calls} rows left in cc_calls`);
   return Math.max(wrong, remains.calls);
+}
+
+function titleOf({ scenario, rate, db }: LoadOptions): string {
+  return `${scenario}, ${rate} calls a second, ${db === 'embedded' ? 'embedded database' : 'PostgreSQL'}`;
+}
+
+function first(answers: readonly Answer[]): number {
+  return answers.reduce((least, { at_ms }) => Math.min(least, at_ms), Number.POSITIVE_INFINITY);
+}
+
+function last(answers: readonly Answer[]): number {
+  return answers.reduce((most, { at_ms }) => Math.max(most, at_ms), Number.NEGATIVE_INFINITY);
 }
 
 /** null of an empty list. */

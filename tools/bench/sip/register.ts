@@ -5,10 +5,11 @@ import { benchOutage, type OutageOptions } from '../loss/outage.js';
 import { table } from '../measure.js';
 import { BenchError } from './children.js';
 import { benchLoad, type LoadOptions, SCENARIOS } from './load.js';
+import { benchMi, type MiOptions } from './mi.js';
 import { searchRate } from './search.js';
 import { benchWaiting, type WaitingOptions } from './waiting.js';
 
-/** Adds `bench sip` and `bench waiting`. */
+/** Adds `bench sip`, `bench mi` and `bench waiting`. */
 export function registerSipBench(bench: Command): void {
   bench
     .command('sip')
@@ -17,15 +18,29 @@ export function registerSipBench(bench: Command): void {
       new Option('--scenario <name>', 'what becomes of the calls').choices(SCENARIOS).default('direct'),
     )
     .option('--rate <calls>', 'new calls a second; with --search, to begin with', whole, 100)
-    .option('--duration <seconds>', 'how long calls come', whole, 30)
+    .option('--duration <seconds>', 'how long calls come and are measured', whole, 30)
+    .option('--warmup <seconds>', 'how long they come before that', whole, 10)
+    .option('--chart <file>', 'write a chart of the load, as SVG')
     .option('--db <url>', 'embedded, or a PostgreSQL server on which to make a database', 'embedded')
     .option('--agents <count>', 'agents, instead of as many as the scenario needs', agentCount)
-    .option('--search', 'find the highest rate without a failed call, in steps of 10 s')
+    .option('--search', 'find the highest rate without a failed call, in steps of 10 s and as much warm-up')
     .option('--json', 'print one JSON object')
     .action((options: LoadOptions & { search?: boolean; json?: boolean }) =>
       reported(options.json === true, () =>
         options.search === true ? searchRate(options, say) : benchLoad(options, say),
       ),
+    );
+  bench
+    .command('mi')
+    .description('what polling the management interface does to deliveries; needs SIPp')
+    .option('--agents <count>', 'agents listed', agentCount, 10_000)
+    .option('--waiting <calls>', 'calls in the queue', whole, 10_000)
+    .option('--mi-poll <requests>', 'requests a second, for the agents and the queue in turn', whole, 10)
+    .option('--duration <seconds>', 'how long, with and without polling in all', whole, 60)
+    .option('--db <url>', 'embedded, or a PostgreSQL server on which to make a database', 'embedded')
+    .option('--json', 'print one JSON object')
+    .action((options: MiOptions & { json?: boolean }) =>
+      reported(options.json === true, () => benchMi(options, say)),
     );
   bench
     .command('waiting')

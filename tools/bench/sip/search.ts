@@ -3,6 +3,7 @@ import { BenchError } from './children.js';
 import { benchLoad, type LoadFigures, type LoadOptions } from './load.js';
 
 const STEP_S = 10;
+const STEP_WARMUP_S = 10;
 const MAX_STEPS = 16;
 const MAX_RATE = 20_000;
 /** The answer is no nearer than this. */
@@ -21,7 +22,7 @@ export async function searchRate(options: LoadOptions, say: (text: string) => vo
   let bad = Number.POSITIVE_INFINITY;
   let rate = options.rate;
   for (let step = 0; step < MAX_STEPS && rate <= MAX_RATE; step++) {
-    const figures = await oneStep({ ...options, rate, duration: STEP_S }, say);
+    const figures = await oneStep({ ...options, rate, duration: STEP_S, warmup: STEP_WARMUP_S }, say);
     if (figures !== undefined && carried(figures)) {
       best = figures;
       good = rate;

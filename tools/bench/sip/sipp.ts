@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freeUdpPorts } from '../../ports.js';
+import type { Answer } from './chart.js';
 import { BenchError, type Child, type Children } from './children.js';
 import { udpPortBound } from './proc.js';
 
@@ -106,22 +107,16 @@ export class Sipp {
     };
   }
 
-  /** Callers: from INVITE to 200, ms, sorted, and the time between the first and the last 200, s. */
-  async setup(): Promise<{ times_ms: number[]; span_s: number }> {
+  /** Callers: each 200, with the time from INVITE to it. */
+  async answers(): Promise<Answer[]> {
     const file = (await readdir(this.folder)).find((entry) => entry.endsWith(`_${this.child.pid}_rtt.csv`));
     const rows = file === undefined ? [] : (await this.read(file)).trimEnd().split('\n').slice(1);
-    const times_ms: number[] = [];
-    let first_ms = Number.POSITIVE_INFINITY;
-    let last_ms = Number.NEGATIVE_INFINITY;
+    const answers: Answer[] = [];
     for (const row of rows) {
-      const [at, took] = row.split(';').map(Number);
-      if (at === undefined || took === undefined) continue;
-      times_ms.push(took);
-      first_ms = Math.min(first_ms, at);
-      last_ms = Math.max(last_ms, at);
+      const [at_ms, took_ms] = row.split(';').map(Number);
+      if (at_ms !== undefined && took_ms !== undefined) answers.push({ at_ms, took_ms });
     }
-    times_ms.sort((a, b) => a - b);
-    return { times_ms, span_s: Math.max(0, last_ms - first_ms) / 1000 };
+    return answers;
   }
 
   /** The first that it found wrong, '' when nothing was. */
