@@ -14,6 +14,8 @@ export type Media = 'rtp' | 'msrp';
 export type Report =
   | CallArrived
   | LegRinging
+  | LegAnswered
+  | LegAnnounced
   | LegConnected
   | LegFailed
   | LegEnded
@@ -45,12 +47,28 @@ export interface LegRinging {
   leg: number;
 }
 
+/** The leg, one of `connect_announced`, answered: its peer hears that before he gets the caller. */
+export interface LegAnswered {
+  kind: 'leg_answered';
+  call: string;
+  leg: number;
+  /** When the leg's 200 came. */
+  answered_ms: number;
+}
+
+/** The announcement is over, or could not be played: the caller is being moved to the leg. */
+export interface LegAnnounced {
+  kind: 'leg_announced';
+  call: string;
+  leg: number;
+}
+
 /** The leg answered and the caller is joined to it; the leg joined before is released by the worker. */
 export interface LegConnected {
   kind: 'leg_connected';
   call: string;
   leg: number;
-  /** When the leg's 200 came. */
+  /** When the leg's 200 came; of an announced one, when its peer was ready for the caller after that. */
   answered_ms: number;
 }
 
@@ -104,12 +122,13 @@ export interface AllResumed {
 }
 
 /** Decisions: what the worker that owns the call is to do. Unknown calls and legs are ignored. */
-export type Decision = Connect | Drop | Progress | EndCall;
+export type Decision = Connect | ConnectAnnounced | Drop | Progress | EndCall;
 
 /**
  * Make a leg to `uri` and join the caller to it as soon as it answers. Until then the caller keeps
  * what he hears. The leg that the caller is joined to then is released without a report; so is a leg
- * of the same role still being set up, and, when the caller is unanswered, any leg being set up.
+ * of the same role still being set up, and, when the caller is unanswered, any leg being set up; there an
+ * announced agent's leg and a media leg do not exclude each other.
  */
 export interface Connect {
   kind: 'connect';
@@ -119,6 +138,23 @@ export interface Connect {
   uri: string;
   /** Display name that an agent sees in From, unquoted; empty for the caller's own. */
   display: string;
+}
+
+/**
+ * The same for an agent who hears a message first (message_flow_id): his leg and one to a media server are bridged
+ * while the caller stays where he is; when the message is over the caller is joined to the agent.
+ */
+export interface ConnectAnnounced {
+  kind: 'connect_announced';
+  call: string;
+  leg: number;
+  role: 'agent';
+  uri: string;
+  display: string;
+  /** URI of the message. */
+  announcement: string;
+  /** The leg to its server, of which nothing is reported. */
+  announcement_leg: number;
 }
 
 /** Release a leg (CANCEL or BYE). No report about it follows. */

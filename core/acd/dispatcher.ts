@@ -277,6 +277,12 @@ export class Dispatcher {
         for (const { missing } of this.reckonings) missing.delete(call);
         this.calls.resume(call);
         break;
+      case 'leg_answered':
+        this.calls.agentListens(call, report.leg, report.answered_ms);
+        break;
+      case 'leg_announced':
+        this.calls.announced(call, report.leg);
+        break;
       case 'leg_connected':
         this.calls.legConnected(call, report.leg, report.answered_ms);
         break;

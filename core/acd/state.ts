@@ -18,6 +18,8 @@ export interface DispatcherOptions {
   internal_call_dispatching: boolean;
   /** So many refusals end a call. */
   max_rejections: number;
+  /** A message that ends (welcome, dissuading) is over after this at the latest. */
+  message_timeout_s: number;
   /** So many calls at a time. */
   max_calls: number;
   /** URI parameter that tells the queue's media server the position; '' is none. */

@@ -78,6 +78,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
     this.env.recorder?.decision(call.scope, decision);
     switch (decision.kind) {
       case 'connect':
+      case 'connect_announced':
         return call.connect(decision);
       case 'drop':
         return call.drop(decision.leg);

@@ -6,8 +6,9 @@
  * demands on the way.
  */
 import { assert } from '../assert.js';
-import type { Connect, EndCall } from '../messages.js';
+import type { Connect, ConnectAnnounced, EndCall, Report } from '../messages.js';
 import type { Timer } from '../timers.js';
+import { type AnnouncedCall, Announcement } from './announcement.js';
 import { bytesFromUtf8 } from './bytes.js';
 import type { CallScope } from './call-scope.js';
 import { type B2buaOptions, MOVE_TIMEOUT_MS } from './environment.js';
@@ -15,7 +16,7 @@ import { carryInvite, carryRequest, type Exchange } from './exchange.js';
 import { introduce } from './introduction.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
-import { ELSEWHERE, type LegContext, PeerLeg } from './peer-leg.js';
+import { ELSEWHERE, type LegUser, PeerLeg } from './peer-leg.js';
 import { alignTo, allPortsZero, sameSession } from './sdp.js';
 import { Session } from './session.js';
 import type { Header, Layer, ServerTx, SessionUser } from './session-user.js';
@@ -33,16 +34,16 @@ export interface CallSetup {
   identity: Header;
 }
 
-export class Call implements SessionUser, LegContext {
+export class Call implements SessionUser, AnnouncedCall {
   readonly id: string;
   readonly shard: number;
   readonly maxForwards: number;
   readonly callerUri: string;
   readonly callerDisplay: string;
   readonly identity: Header;
-  private readonly chat: boolean;
+  readonly chat: boolean;
   private readonly caller: Session;
-  private answered = false;
+  answered = false;
   private ended = false;
   private lastLeg = 0;
   /** The leg that the caller is joined to. */
@@ -82,19 +83,24 @@ export class Call implements SessionUser, LegContext {
 
   // Decisions.
 
-  connect(decision: Connect): void {
+  connect(decision: Connect | ConnectAnnounced): void {
     // Said again after a restart, in case it was lost.
     if (decision.leg <= this.lastLeg) return;
     this.lastLeg = decision.leg;
+    const { role, uri } = decision;
+    const announced = decision.kind === 'connect_announced';
     // A message that was wanted while the agent rang does not take his place now that he has answered.
-    if (decision.role === 'media' && this.current?.role === 'agent') return;
+    if (role === 'media' && this.current?.role === 'agent') return;
     for (const leg of [...this.setups]) {
-      if (!this.answered || leg.role === decision.role) this.discard(leg, ELSEWHERE);
+      // An agent who hears a message first leaves an unanswered caller to the queue's media until then.
+      const besides = announced || leg.announced;
+      if (leg.role === role || !(this.answered || besides)) this.discard(leg, ELSEWHERE);
     }
-    const leg = new PeerLeg(this, decision.leg, decision.role, decision.uri, bytesFromUtf8(decision.display));
+    const user: LegUser = announced ? new Announcement(this, decision) : this;
+    const leg = new PeerLeg(this, user, decision.leg, role, uri, bytesFromUtf8(decision.display), announced);
     this.setups.push(leg);
-    const early = !this.answered || this.chat || PeerLeg.offersEarly(decision.uri, this.options);
-    leg.start(early ? this.callerSdp() : '');
+    const direct = !this.answered && !announced;
+    leg.start(direct || this.chat || PeerLeg.offersEarly(uri, this.options) ? this.sdpToOffer() : '');
   }
 
   drop(number: number): void {
@@ -129,23 +135,31 @@ export class Call implements SessionUser, LegContext {
     this.caller.forget();
   }
 
+  report(report: Report): void {
+    this.scope.report(report);
+  }
+
   /** The engine itself cannot go on with the call. */
   abandon(why: string): void {
     this.end({ kind: 'end', call: this.id, status: 503, reason: '' });
-    this.scope.report({ kind: 'call_lost', call: this.id, at_ms: this.scope.timers.now_ms, why });
+    this.report({ kind: 'call_lost', call: this.id, at_ms: this.scope.timers.now_ms, why });
   }
 
   // Setting up legs.
 
-  callerSdp(): string {
+  /** The caller's description: in force, or offered in his INVITE. */
+  sdpToOffer(): string {
     return this.answered ? this.caller.remoteSdp : this.caller.peerOffer;
   }
 
+  legRings(leg: PeerLeg, response: SipResponse): void {
+    if (leg.ringing || response.status === 181) return;
+    leg.ringing = true;
+    this.report({ kind: 'leg_ringing', call: this.id, leg: leg.number });
+  }
+
   legProvisional(leg: PeerLeg, response: SipResponse): void {
-    if (!leg.ringing && response.status !== 181) {
-      leg.ringing = true;
-      this.scope.report({ kind: 'leg_ringing', call: this.id, leg: leg.number });
-    }
+    this.legRings(leg, response);
     if (!this.answered) this.caller.progress(response.status, sdpOf(response), this.tagFor(leg));
   }
 
@@ -163,7 +177,7 @@ export class Call implements SessionUser, LegContext {
 
   legRefused(leg: PeerLeg, status: number): void {
     this.setups = this.setups.filter((setup) => setup !== leg);
-    this.scope.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'peer' });
+    this.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'peer' });
   }
 
   /** Each destination shows the caller a To-tag of its own, as a forking proxy would (RFC 3261 12.1.2). */
@@ -189,12 +203,7 @@ export class Call implements SessionUser, LegContext {
     this.astray = false;
     leg.state = 'joined';
     before?.release();
-    this.scope.report({
-      kind: 'leg_connected',
-      call: this.id,
-      leg: leg.number,
-      answered_ms: leg.answered_ms,
-    });
+    this.report({ kind: 'leg_connected', call: this.id, leg: leg.number, answered_ms: leg.answered_ms });
     // An agent may have answered while the caller was moved to a message.
     this.tryMove();
   }
@@ -275,7 +284,7 @@ export class Call implements SessionUser, LegContext {
 
   private moveFailed(leg: PeerLeg, status: number): void {
     this.discard(leg);
-    this.scope.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'caller' });
+    this.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'caller' });
   }
 
   private moveOver(): void {
@@ -363,7 +372,7 @@ export class Call implements SessionUser, LegContext {
   onBye(_session: Session, request: SipRequest): void {
     const reason = request.header('reason');
     if (!this.finish(reason === undefined ? [] : [['Reason', reason]])) return;
-    this.scope.report({
+    this.report({
       kind: 'caller_gone',
       call: this.id,
       at_ms: this.scope.timers.now_ms,
@@ -376,14 +385,14 @@ export class Call implements SessionUser, LegContext {
     if (this.answered || !this.finish()) return;
     this.caller.refuseInvite(487);
     this.caller.forget();
-    this.scope.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'cancel' });
+    this.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'cancel' });
   }
 
   /** The caller is there no more, though he has not said so. */
   private loseCaller(): void {
     if (!this.finish()) return;
     this.hangUpCaller([]);
-    this.scope.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'lost' });
+    this.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'lost' });
   }
 
   // The legs' side.
@@ -419,12 +428,7 @@ export class Call implements SessionUser, LegContext {
       const reason = request?.header('reason');
       this.reason = reason === undefined ? [] : [['Reason', reason]];
       this.current = undefined;
-      this.scope.report({
-        kind: 'leg_ended',
-        call: this.id,
-        leg: leg.number,
-        at_ms: this.scope.timers.now_ms,
-      });
+      this.report({ kind: 'leg_ended', call: this.id, leg: leg.number, at_ms: this.scope.timers.now_ms });
       return;
     }
     assert(this.setups.includes(leg), 'a leg that can hang up is joined or being set up');

@@ -48,6 +48,8 @@ export interface B2buaOptions {
   early_offer_hosts: readonly string[];
   agent_ring_timeout_ms: number;
   agent_no_response_timeout_ms: number;
+  /** A message played to an agent is over after this, whether its server hangs up or not. */
+  message_timeout_ms: number;
   /** Header names, besides P-Asserted-Identity and Privacy, that an agent's INVITE gets from the caller's. */
   identity_headers: readonly string[];
 }

@@ -18,7 +18,7 @@ const WANTS_OFFER = new Set([400, 415, 488, 606]);
 export const ELSEWHERE: Header = [['Reason', 'SIP;cause=200;text="Call completed elsewhere"']];
 
 /** What every leg of a call has from its call. */
-export interface LegContext {
+export interface LegHome {
   readonly scope: CallScope;
   readonly layer: Layer;
   readonly options: B2buaOptions;
@@ -29,8 +29,12 @@ export interface LegContext {
   readonly callerUri: string;
   readonly callerDisplay: string;
   readonly identity: Header;
-  /** The caller's SDP in force, '' when there is none yet. */
-  callerSdp(): string;
+}
+
+/** Who acts on what happens to a leg. */
+export interface LegUser {
+  /** What to offer where an INVITE without an offer is refused; '' when there is nothing. */
+  sdpToOffer(leg: PeerLeg): string;
   legProvisional(leg: PeerLeg, response: SipResponse): void;
   legAnswered(leg: PeerLeg, sdp: string): void;
   /** The leg is over before it answered; it has been released. */
@@ -41,10 +45,13 @@ export interface LegContext {
   legRequest(leg: PeerLeg, tx: ServerTx, request: SipRequest): void;
   /** The far end hung up, or was lost. */
   legBye(leg: PeerLeg, request: SipRequest | undefined): void;
+  /** It was released by us. */
+  legReleased?(leg: PeerLeg): void;
 }
 
 export class PeerLeg implements SessionUser {
-  state: 'inviting' | 'answered' | 'joined' | 'released' = 'inviting';
+  /** `announcing`: answered, and hears a message before he gets the caller. */
+  state: 'inviting' | 'announcing' | 'answered' | 'joined' | 'released' = 'inviting';
   answered_ms = 0;
   /** Whether a 18x has been reported. */
   ringing = false;
@@ -57,12 +64,15 @@ export class PeerLeg implements SessionUser {
   private noAnswer: Timer | undefined;
 
   constructor(
-    private readonly context: LegContext,
+    private readonly home: LegHome,
+    public user: LegUser,
     readonly number: number,
     readonly role: 'media' | 'agent',
     readonly uri: string,
     /** From display name, a byte string; '' for the caller's own. */
     private readonly display: string,
+    /** Whether its far end hears a message before he gets the caller. */
+    readonly announced = false,
   ) {}
 
   /** The dialog with the far end. */
@@ -70,9 +80,14 @@ export class PeerLeg implements SessionUser {
     return this.current as Session;
   }
 
+  /** Whether its INVITE asked for an offer. */
+  get late(): boolean {
+    return this.offer === '';
+  }
+
   /** Sends the INVITE, with `offer` or, with '', without one. */
   start(offer: string): void {
-    const { scope, options } = this.context;
+    const { scope, options } = this.home;
     this.offer = offer;
     const limit_ms = this.role === 'agent' ? options.agent_ring_timeout_ms : MEDIA_SETUP_TIMEOUT_MS;
     this.noAnswer = scope.timers.set(limit_ms, () => this.giveUp());
@@ -103,6 +118,7 @@ export class PeerLeg implements SessionUser {
     const inviting = this.state === 'inviting';
     this.state = 'released';
     this.stopTimers();
+    this.user.legReleased?.(this);
     const session = this.current;
     if (session === undefined || session.ended) return;
     if (inviting) session.cancel(headers);
@@ -110,7 +126,7 @@ export class PeerLeg implements SessionUser {
   }
 
   private attempt(): void {
-    const { scope, layer, id, shard, maxForwards, callerUri, callerDisplay, identity } = this.context;
+    const { scope, layer, id, shard, maxForwards, callerUri, callerDisplay, identity } = this.home;
     const target = this.targets[this.nextTarget++] as Target;
     const display = this.display === '' ? callerDisplay : this.display;
     const session = Session.outgoing(
@@ -139,16 +155,16 @@ export class PeerLeg implements SessionUser {
 
   private provisional(response: SipResponse): void {
     if (this.state !== 'inviting') return;
-    this.context.scope.timers.cancel(this.noResponse);
-    if (response.status > 100) this.context.legProvisional(this, response);
+    this.home.scope.timers.cancel(this.noResponse);
+    if (response.status > 100) this.user.legProvisional(this, response);
   }
 
   private answered(session: Session, sdp: string): void {
     if (this.state !== 'inviting') return session.bye();
     this.stopTimers();
-    this.answered_ms = this.context.scope.timers.now_ms;
+    this.answered_ms = this.home.scope.timers.now_ms;
     this.state = 'answered';
-    this.context.legAnswered(this, sdp);
+    this.user.legAnswered(this, sdp);
   }
 
   private refused(session: Session, status: number): void {
@@ -156,7 +172,7 @@ export class PeerLeg implements SessionUser {
     if (this.state !== 'inviting') return;
     const unreachable = status === 408 || status === 503;
     if (unreachable && !this.ringing && this.nextTarget < this.targets.length) return this.attempt();
-    const offer = this.context.callerSdp();
+    const offer = this.user.sdpToOffer(this);
     if (this.offer === '' && offer !== '' && WANTS_OFFER.has(status)) {
       this.offer = offer;
       this.nextTarget--;
@@ -167,32 +183,32 @@ export class PeerLeg implements SessionUser {
 
   private giveUp(): void {
     this.release();
-    this.context.legRefused(this, 408);
+    this.user.legRefused(this, 408);
   }
 
   private fail(status: number): void {
     this.state = 'released';
     this.stopTimers();
-    this.context.legRefused(this, status);
+    this.user.legRefused(this, status);
   }
 
   private stopTimers(): void {
-    this.context.scope.timers.cancel(this.noResponse);
-    this.context.scope.timers.cancel(this.noAnswer);
+    this.home.scope.timers.cancel(this.noResponse);
+    this.home.scope.timers.cancel(this.noAnswer);
   }
 
   // The far end's own requests.
 
   onInvite(): void {
-    this.context.legInvite(this);
+    this.user.legInvite(this);
   }
 
   onInviteCancelled(): void {
-    this.context.legInviteCancelled(this);
+    this.user.legInviteCancelled(this);
   }
 
   onAck(): void {
-    this.context.legAck(this);
+    this.user.legAck(this);
   }
 
   onLost(session: Session): void {
@@ -201,7 +217,7 @@ export class PeerLeg implements SessionUser {
   }
 
   onRequest(_session: Session, tx: ServerTx, request: SipRequest): void {
-    this.context.legRequest(this, tx, request);
+    this.user.legRequest(this, tx, request);
   }
 
   onBye(_session: Session, request: SipRequest): void {
@@ -212,7 +228,7 @@ export class PeerLeg implements SessionUser {
     if (this.state === 'released') return;
     this.state = 'released';
     this.stopTimers();
-    this.context.legBye(this, request);
+    this.user.legBye(this, request);
   }
 }
 

@@ -129,6 +129,7 @@ class Floor {
         chat_dispatch_policy: 'balancing',
         internal_call_dispatching: true,
         max_rejections: 10,
+        message_timeout_s: 600,
         max_calls: 1_000_000,
         queue_pos_param: '',
       },
