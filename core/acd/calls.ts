@@ -76,7 +76,7 @@ export class Calls {
 
   /** His message is over: he gets the caller. */
   announced(call: Call, leg: number): void {
-    if (partOf(call, leg) !== 'agent') return;
+    if (partOf(call, leg) !== 'agent' || call.state !== 'preagent') return;
     call.announcement_leg = 0;
     this.setState(call, 'toagent');
   }
