@@ -19,6 +19,9 @@ export type Report =
   | LegConnected
   | LegFailed
   | LegEnded
+  | TransferAsked
+  | Transferred
+  | BridgeEnded
   | CallerGone
   | CallLost
   | CallResumed
@@ -91,6 +94,36 @@ export interface LegEnded {
   at_ms: number;
 }
 
+/** The agent of the leg, who talks to the caller, asks to send him elsewhere; a `transfer` decision answers it. */
+export interface TransferAsked {
+  kind: 'transfer_asked';
+  call: string;
+  leg: number;
+  /** Which of the call's transfers, from 1. */
+  transfer: number;
+  /** Where to: in lower case. */
+  host: string;
+  /** 0 where none is given. */
+  port: number;
+}
+
+/**
+ * The agent of the leg has handed the caller on: for the dispatcher the call is over, and nothing more is reported
+ * of it. The worker keeps the bare bridge until it ends. Leg 0: a bridge that never was a call of the dispatcher's.
+ */
+export interface Transferred {
+  kind: 'transferred';
+  call: string;
+  leg: number;
+  at_ms: number;
+}
+
+/** What was left of a transferred call has ended. */
+export interface BridgeEnded {
+  kind: 'bridge_ended';
+  call: string;
+}
+
 /** The caller left (CANCEL, BYE, or lost without a word); the worker releases every other leg itself. */
 export interface CallerGone {
   kind: 'caller_gone';
@@ -122,7 +155,7 @@ export interface AllResumed {
 }
 
 /** Decisions: what the worker that owns the call is to do. Unknown calls and legs are ignored. */
-export type Decision = Connect | ConnectAnnounced | Drop | Progress | EndCall;
+export type Decision = Connect | ConnectAnnounced | Drop | Progress | Transfer | EndCall;
 
 /**
  * Make a leg to `uri` and join the caller to it as soon as it answers. Until then the caller keeps
@@ -168,6 +201,15 @@ export interface Drop {
 export interface Progress {
   kind: 'progress';
   call: string;
+}
+
+/** Whether an agent may transfer the caller as he asked. */
+export interface Transfer {
+  kind: 'transfer';
+  call: string;
+  transfer: number;
+  /** 202, or the status that refuses. */
+  status: number;
 }
 
 /** End the call: BYE to every leg, or `status` to a caller not yet answered. No report follows. */

@@ -3,6 +3,7 @@
  * which levels, queue, rows, events and records follow.
  */
 import { assert } from '../assert.js';
+import type { TransferAsked } from '../messages.js';
 import type { Agent } from './agent.js';
 import type { AgentDesk } from './agent-desk.js';
 import { type Arrival, Call, FSTAT_ABANDONED, FSTAT_ANSWERED, FSTAT_DISTRIBUTED, seconds } from './call.js';
@@ -11,6 +12,7 @@ import { Legs } from './legs.js';
 import { chooseAgent, firstCallFor } from './matching.js';
 import { dequeue, enqueue } from './queue.js';
 import type { AcdState } from './state.js';
+import { mayTransferTo } from './transfers.js';
 import type { CallState } from './view.js';
 
 /** An agent who hangs up sooner after his answer has not handled the call. */
@@ -97,6 +99,31 @@ export class Calls {
       this.legs.mediaEnded(call);
       this.mediaOver(call);
     } else if (part === 'agent') this.agentOver(call, true, at_ms);
+  }
+
+  /** The agent of the leg wants the caller sent elsewhere. */
+  transferAsked(call: Call, { leg, transfer, host, port }: TransferAsked): void {
+    const talks = partOf(call, leg) === 'agent' && call.connected;
+    const status = talks && mayTransferTo(this.acd, host, port) ? 202 : 403;
+    this.legs.send(call, { kind: 'transfer', call: call.id, transfer, status });
+  }
+
+  /** He has sent him there: the worker keeps what is left of the call. */
+  transferred(call: Call, leg: number, at_ms: number): void {
+    const handled = partOf(call, leg) === 'agent' && call.connected;
+    this.end(call, handled ? 0 : -1, at_ms);
+    this.bridged(call.id);
+  }
+
+  /** A worker has a bridge for itself: what is left of a call, or one that never was ours. */
+  bridged(call: string): void {
+    this.acd.bridges.add(call);
+    this.acd.out.engineChanged = true;
+  }
+
+  bridgeEnded(call: string): void {
+    this.acd.bridges.delete(call);
+    this.acd.out.engineChanged = true;
   }
 
   /** The caller left, the worker has released every leg. */

@@ -35,7 +35,7 @@ export class Announcement implements LegUser {
     private readonly call: AnnouncedCall,
     { announcement, announcement_leg }: ConnectAnnounced,
   ) {
-    this.message = new PeerLeg(call, this, announcement_leg, 'media', announcement, '');
+    this.message = new PeerLeg(call, this, { number: announcement_leg, role: 'media', uri: announcement });
   }
 
   private get agent(): PeerLeg {
@@ -189,6 +189,11 @@ export class Announcement implements LegUser {
     const other = this.otherThan(leg);
     const to = this.phase === 'playing' ? other.session : undefined;
     carryRequest(tx, request, leg.session, to, (status) => this.carried(other, status));
+  }
+
+  /** He has no caller yet whom he could send elsewhere. */
+  legRefer(leg: PeerLeg, tx: ServerTx): void {
+    leg.session.respond(tx, 403);
   }
 
   private otherThan(leg: PeerLeg): PeerLeg {

@@ -74,7 +74,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** Carries out a decision; one about a call that is gone is no error, it crossed the report. */
   decide(decision: Decision): void {
     const call = this.calls.get(decision.call);
-    if (call === undefined) return;
+    // Of a bridge the dispatcher knows nothing, but when it is told again of what led to it.
+    if (call === undefined || call.bare) return;
     this.env.recorder?.decision(call.scope, decision);
     switch (decision.kind) {
       case 'connect':
@@ -82,6 +83,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
         return call.connect(decision);
       case 'drop':
         return call.drop(decision.leg);
+      case 'transfer':
+        return call.transferDecided(decision);
       case 'progress':
         return call.progress();
       case 'end':

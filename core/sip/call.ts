@@ -6,7 +6,13 @@
  * demands on the way.
  */
 import { assert } from '../assert.js';
-import type { Connect, ConnectAnnounced, EndCall, Report } from '../messages.js';
+import type {
+  Connect,
+  ConnectAnnounced,
+  EndCall,
+  Report,
+  Transfer as TransferDecision,
+} from '../messages.js';
 import type { Timer } from '../timers.js';
 import { type AnnouncedCall, Announcement } from './announcement.js';
 import { bytesFromUtf8 } from './bytes.js';
@@ -17,9 +23,11 @@ import { introduce } from './introduction.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
 import { ELSEWHERE, type LegUser, PeerLeg } from './peer-leg.js';
+import { referTarget } from './refer.js';
 import { alignTo, allPortsZero, sameSession } from './sdp.js';
 import { Session } from './session.js';
 import type { Header, Layer, ServerTx, SessionUser } from './session-user.js';
+import { Transfer, type TransferredCall } from './transfer.js';
 
 export interface CallSetup {
   id: string;
@@ -34,7 +42,7 @@ export interface CallSetup {
   identity: Header;
 }
 
-export class Call implements SessionUser, AnnouncedCall {
+export class Call implements SessionUser, AnnouncedCall, TransferredCall {
   readonly id: string;
   readonly shard: number;
   readonly maxForwards: number;
@@ -59,6 +67,11 @@ export class Call implements SessionUser, AnnouncedCall {
   private astray = false;
   /** A request of one side under way to the other. */
   private exchange: Exchange | undefined;
+  /** What the agent whom the caller is joined to has asked for. */
+  private transfer: Transfer | undefined;
+  private transfers = 0;
+  /** An agent has handed the caller on: what is left is a bridge that the dispatcher does not know. */
+  bare = false;
   /** Reason of the last BYE, carried across when the call ends because of it. */
   private reason: Header = [];
 
@@ -97,7 +110,8 @@ export class Call implements SessionUser, AnnouncedCall {
       if (leg.role === role || !(this.answered || besides)) this.discard(leg, ELSEWHERE);
     }
     const user: LegUser = announced ? new Announcement(this, decision) : this;
-    const leg = new PeerLeg(this, user, decision.leg, role, uri, bytesFromUtf8(decision.display), announced);
+    const display = bytesFromUtf8(decision.display);
+    const leg = new PeerLeg(this, user, { number: decision.leg, role, uri, display, announced });
     this.setups.push(leg);
     const direct = !this.answered && !announced;
     leg.start(direct || this.chat || PeerLeg.offersEarly(uri, this.options) ? this.sdpToOffer() : '');
@@ -117,11 +131,7 @@ export class Call implements SessionUser, AnnouncedCall {
   }
 
   end(decision: EndCall): void {
-    if (this.answered) {
-      if (!this.finish(this.reason)) return;
-      this.hangUpCaller(this.reason);
-      return;
-    }
+    if (this.answered) return this.hangUp();
     if (!this.finish()) return;
     const { reason, status } = decision;
     const headers: [string, string][] = [];
@@ -136,7 +146,7 @@ export class Call implements SessionUser, AnnouncedCall {
   }
 
   report(report: Report): void {
-    this.scope.report(report);
+    if (!this.bare) this.scope.report(report);
   }
 
   /** The engine itself cannot go on with the call. */
@@ -177,7 +187,12 @@ export class Call implements SessionUser, AnnouncedCall {
 
   legRefused(leg: PeerLeg, status: number): void {
     this.setups = this.setups.filter((setup) => setup !== leg);
-    this.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'peer' });
+    this.legFailed(leg, status, 'peer');
+  }
+
+  private legFailed(leg: PeerLeg, status: number, refused_by: 'peer' | 'caller'): void {
+    if (leg === this.transfer?.target) this.transfer.failed(status);
+    else this.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by });
   }
 
   /** Each destination shows the caller a To-tag of its own, as a forking proxy would (RFC 3261 12.1.2). */
@@ -195,15 +210,18 @@ export class Call implements SessionUser, AnnouncedCall {
     const before = this.current;
     // A message that plays while the agent rings does not take his place; the agent ends every message.
     const outdone = this.setups.filter(
-      (setup) => setup !== leg && (leg.role === 'agent' || setup.role === leg.role),
+      (setup) => setup !== leg && (leg.role !== 'media' || setup.role === 'media'),
     );
     for (const other of outdone) other.release(ELSEWHERE);
     this.setups = this.setups.filter((setup) => setup !== leg && !outdone.includes(setup));
     this.current = leg;
     this.astray = false;
     leg.state = 'joined';
-    before?.release();
-    this.report({ kind: 'leg_connected', call: this.id, leg: leg.number, answered_ms: leg.answered_ms });
+    if (leg === this.transfer?.target) this.transferSucceeded(this.transfer);
+    else {
+      before?.release();
+      this.report({ kind: 'leg_connected', call: this.id, leg: leg.number, answered_ms: leg.answered_ms });
+    }
     // An agent may have answered while the caller was moved to a message.
     this.tryMove();
   }
@@ -284,7 +302,7 @@ export class Call implements SessionUser, AnnouncedCall {
 
   private moveFailed(leg: PeerLeg, status: number): void {
     this.discard(leg);
-    this.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'caller' });
+    this.legFailed(leg, status, 'caller');
   }
 
   private moveOver(): void {
@@ -428,11 +446,57 @@ export class Call implements SessionUser, AnnouncedCall {
       const reason = request?.header('reason');
       this.reason = reason === undefined ? [] : [['Reason', reason]];
       this.current = undefined;
+      // Who has sent the caller on need not wait for how it ends.
+      if (this.transfer?.target !== undefined) return this.handOn(leg);
+      this.transfer?.stop();
+      this.transfer = undefined;
+      if (this.bare) return this.hangUp();
       this.report({ kind: 'leg_ended', call: this.id, leg: leg.number, at_ms: this.scope.timers.now_ms });
       return;
     }
     assert(this.setups.includes(leg), 'a leg that can hang up is joined or being set up');
     this.legRefused(leg, 480);
+  }
+
+  // Transfers.
+
+  /** Callers are not asked where they want to be sent. */
+  onRefer(session: Session, tx: ServerTx): void {
+    session.respond(tx, 403);
+  }
+
+  legRefer(leg: PeerLeg, tx: ServerTx, request: SipRequest): void {
+    if (leg !== this.current || leg.role !== 'agent') return leg.session.respond(tx, 403);
+    if (this.transfer !== undefined) return leg.session.respond(tx, 491);
+    const asked = referTarget(request);
+    if ('status' in asked) return leg.session.respond(tx, asked.status);
+    this.transfer = new Transfer(this, leg, asked, tx, ++this.transfers);
+  }
+
+  transferDecided({ transfer, status }: TransferDecision): void {
+    if (this.transfer?.number === transfer) this.transfer.decide(status);
+  }
+
+  transferBegins(target: PeerLeg): void {
+    this.setups.push(target);
+  }
+
+  transferFailed(transfer: Transfer): void {
+    assert(transfer === this.transfer, 'a call has one transfer at a time');
+    this.transfer = undefined;
+    if (this.bare && this.current === undefined) this.hangUp();
+  }
+
+  private transferSucceeded(transfer: Transfer): void {
+    this.transfer = undefined;
+    this.handOn(transfer.agent);
+    transfer.succeeded();
+  }
+
+  /** The agent has nothing to do with the call any more, nor has the dispatcher. */
+  private handOn(agent: PeerLeg): void {
+    this.report({ kind: 'transferred', call: this.id, leg: agent.number, at_ms: this.scope.timers.now_ms });
+    this.bare = true;
   }
 
   /** What a request of the caller's, carried to `leg`, came back with. */
@@ -450,6 +514,8 @@ export class Call implements SessionUser, AnnouncedCall {
   private finish(headers: Header = []): boolean {
     if (this.ended) return false;
     this.ended = true;
+    this.transfer?.stop();
+    this.transfer = undefined;
     for (const leg of this.setups) leg.release(headers);
     this.setups = [];
     const leg = this.current;
@@ -457,8 +523,14 @@ export class Call implements SessionUser, AnnouncedCall {
     leg?.release(headers);
     this.scope.timers.cancel(this.moveTimer);
     this.scope.timers.cancel(this.moveAgain);
+    if (this.bare) this.scope.report({ kind: 'bridge_ended', call: this.id });
     this.finished(this);
     return true;
+  }
+
+  /** Ends the call for both sides. */
+  private hangUp(): void {
+    if (this.finish(this.reason)) this.hangUpCaller(this.reason);
   }
 
   /** BYE to the caller, once he has acknowledged our 2xx or never will (RFC 3261 15). */

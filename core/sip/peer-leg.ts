@@ -4,7 +4,12 @@
  */
 import type { Timer } from '../timers.js';
 import type { CallScope } from './call-scope.js';
-import { type B2buaOptions, MEDIA_SETUP_TIMEOUT_MS, type Target } from './environment.js';
+import {
+  type B2buaOptions,
+  MEDIA_SETUP_TIMEOUT_MS,
+  type Target,
+  TRANSFER_TIMEOUT_MS,
+} from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { formatNameAddr, parseNameAddr } from './name-addr.js';
 import { Session } from './session.js';
@@ -43,10 +48,32 @@ export interface LegUser {
   legInviteCancelled(leg: PeerLeg): void;
   legAck(leg: PeerLeg): void;
   legRequest(leg: PeerLeg, tx: ServerTx, request: SipRequest): void;
+  /** The far end wants the caller sent elsewhere. */
+  legRefer(leg: PeerLeg, tx: ServerTx, request: SipRequest): void;
   /** The far end hung up, or was lost. */
   legBye(leg: PeerLeg, request: SipRequest | undefined): void;
   /** It was released by us. */
   legReleased?(leg: PeerLeg): void;
+}
+
+export interface LegSetup {
+  /** The dispatcher's; 0 for one that it does not know. */
+  number: number;
+  /** Its part in the Call-ID, the number by default; unique in the call. */
+  name?: string;
+  /** `target`: where an agent transfers the caller to. */
+  role: 'media' | 'agent' | 'target';
+  uri: string;
+  /** From display name, a byte string; the caller's own where there is none. */
+  display?: string;
+  /** Whether its far end hears a message before he gets the caller. */
+  announced?: boolean;
+  /** Further headers of its INVITE. */
+  headers?: Header;
+  /** Where to send the INVITE whatever the URI says. */
+  target?: Target;
+  /** Shard of its Call-ID; the call's by default. */
+  shard?: number;
 }
 
 export class PeerLeg implements SessionUser {
@@ -66,14 +93,20 @@ export class PeerLeg implements SessionUser {
   constructor(
     private readonly home: LegHome,
     public user: LegUser,
-    readonly number: number,
-    readonly role: 'media' | 'agent',
-    readonly uri: string,
-    /** From display name, a byte string; '' for the caller's own. */
-    private readonly display: string,
-    /** Whether its far end hears a message before he gets the caller. */
-    readonly announced = false,
+    private readonly setup: LegSetup,
   ) {}
+
+  get number(): number {
+    return this.setup.number;
+  }
+
+  get role(): LegSetup['role'] {
+    return this.setup.role;
+  }
+
+  get announced(): boolean {
+    return this.setup.announced ?? false;
+  }
 
   /** The dialog with the far end. */
   get session(): Session {
@@ -89,20 +122,24 @@ export class PeerLeg implements SessionUser {
   start(offer: string): void {
     const { scope, options } = this.home;
     this.offer = offer;
-    const limit_ms = this.role === 'agent' ? options.agent_ring_timeout_ms : MEDIA_SETUP_TIMEOUT_MS;
-    this.noAnswer = scope.timers.set(limit_ms, () => this.giveUp());
+    const limits_ms = {
+      agent: options.agent_ring_timeout_ms,
+      media: MEDIA_SETUP_TIMEOUT_MS,
+      target: TRANSFER_TIMEOUT_MS,
+    };
+    this.noAnswer = scope.timers.set(limits_ms[this.role], () => this.giveUp());
     if (this.role === 'agent')
       this.noResponse = scope.timers.set(options.agent_no_response_timeout_ms, () => this.giveUp());
-    scope.resolve(
-      this.uri,
-      (targets) => {
-        if (this.state !== 'inviting') return;
-        this.targets = targets;
-        if (targets.length === 0) this.fail(503);
-        else this.attempt();
-      },
-      true,
-    );
+    const { target, uri } = this.setup;
+    if (target !== undefined) return this.found([target]);
+    scope.resolve(uri, (targets) => this.found(targets), true);
+  }
+
+  private found(targets: readonly Target[]): void {
+    if (this.state !== 'inviting') return;
+    this.targets = targets;
+    if (targets.length === 0) this.fail(503);
+    else this.attempt();
   }
 
   /** Whether this leg offers early although the engine's default is late. */
@@ -128,19 +165,21 @@ export class PeerLeg implements SessionUser {
   private attempt(): void {
     const { scope, layer, id, shard, maxForwards, callerUri, callerDisplay, identity } = this.home;
     const target = this.targets[this.nextTarget++] as Target;
-    const display = this.display === '' ? callerDisplay : this.display;
+    const { headers = [], name = String(this.number), uri } = this.setup;
+    const display = this.setup.display || callerDisplay;
+    const callers = this.role === 'media' ? [] : identity.map((header) => withName(header, display));
     const session = Session.outgoing(
       scope,
       layer,
       {
-        callId: mintCallId(`${id}.${this.number}.${this.attempts++}.`, shard),
+        callId: mintCallId(`${id}.${name}.${this.attempts++}.`, this.setup.shard ?? shard),
         localTag: scope.token(),
-        uri: this.uri,
+        uri,
         from: formatNameAddr(display, callerUri),
-        to: `<${this.uri}>`,
+        to: `<${uri}>`,
         maxForwards,
         routes: [],
-        headers: this.role === 'agent' ? identity.map((header) => withName(header, display)) : [],
+        headers: [...callers, ...headers],
         target,
       },
       this,
@@ -218,6 +257,10 @@ export class PeerLeg implements SessionUser {
 
   onRequest(_session: Session, tx: ServerTx, request: SipRequest): void {
     this.user.legRequest(this, tx, request);
+  }
+
+  onRefer(_session: Session, tx: ServerTx, request: SipRequest): void {
+    this.user.legRefer(this, tx, request);
   }
 
   onBye(_session: Session, request: SipRequest): void {

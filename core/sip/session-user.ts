@@ -46,6 +46,8 @@ export interface SessionUser {
   onLost(session: Session): void;
   /** Any other request inside the dialog that the session does not answer by itself. */
   onRequest(session: Session, tx: ServerTx, request: SipRequest): void;
+  /** The peer wants the other side sent elsewhere; `respond` answers it. */
+  onRefer(session: Session, tx: ServerTx, request: SipRequest): void;
   /** The peer hung up; it has been answered. */
   onBye(session: Session, request: SipRequest): void;
 }

@@ -306,6 +306,11 @@ export class Session implements InviteDialog {
         if (SessionTimer.refuses(request)) return this.respond(tx, 422, [['Min-SE', String(MIN_SE_S)]]);
         this.dialog.refreshTarget(request);
         return this.user.onRequest(this, tx, request);
+      case 'REFER':
+        return this.user.onRefer(this, tx, request);
+      case 'NOTIFY':
+        // Nobody here has subscribed to anything.
+        return this.respond(tx, 481);
       case 'INFO':
       case 'MESSAGE':
         return this.user.onRequest(this, tx, request);

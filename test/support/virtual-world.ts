@@ -21,6 +21,7 @@ export const OPTIONS: B2buaOptions = {
   agent_ring_timeout_ms: 30_000,
   agent_no_response_timeout_ms: 4_000,
   message_timeout_ms: 600_000,
+  own_addresses: [{ host: '192.0.2.1', port: 5060 }],
   identity_headers: ['X-Account'],
 };
 

@@ -130,6 +130,7 @@ class Floor {
         internal_call_dispatching: true,
         max_rejections: 10,
         message_timeout_s: 600,
+        transfer: { allow: [], to_locations: true },
         max_calls: 1_000_000,
         queue_pos_param: '',
       },

@@ -108,6 +108,7 @@ export class World {
         internal_call_dispatching: true,
         max_rejections: seed % 3 === 0 ? 3 : 10,
         message_timeout_s: 60,
+        transfer: { allow: ['192.0.2.1'], to_locations: true },
         max_calls: 5_000,
         queue_pos_param: seed % 2 === 0 ? 'pos' : '',
       },
@@ -266,6 +267,7 @@ export class World {
         agent_ring_timeout_ms: 15_000,
         agent_no_response_timeout_ms: 4_000,
         message_timeout_ms: 60_000,
+        own_addresses: [{ host: '192.0.2.1', port: 5060 }],
         identity_headers: [],
       },
     );
