@@ -13,18 +13,17 @@ import type {
   Report,
   Transfer as TransferDecision,
 } from '../messages.js';
-import type { Timer } from '../timers.js';
 import { type AnnouncedCall, Announcement } from './announcement.js';
 import { bytesFromUtf8 } from './bytes.js';
 import type { CallScope } from './call-scope.js';
-import { type B2buaOptions, MOVE_TIMEOUT_MS } from './environment.js';
+import type { B2buaOptions } from './environment.js';
 import { carryInvite, carryRequest, type Exchange } from './exchange.js';
-import { introduce } from './introduction.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
+import { Moving, type MovingCall } from './moving.js';
 import { ELSEWHERE, type LegUser, PeerLeg } from './peer-leg.js';
 import { referTarget } from './refer.js';
-import { alignTo, allPortsZero, sameSession } from './sdp.js';
+import { allPortsZero } from './sdp.js';
 import { Session } from './session.js';
 import type { Header, Layer, ServerTx, SessionUser } from './session-user.js';
 import { Transfer, type TransferredCall } from './transfer.js';
@@ -42,7 +41,7 @@ export interface CallSetup {
   identity: Header;
 }
 
-export class Call implements SessionUser, AnnouncedCall, TransferredCall {
+export class Call implements SessionUser, AnnouncedCall, TransferredCall, MovingCall {
   readonly id: string;
   readonly shard: number;
   readonly maxForwards: number;
@@ -50,21 +49,15 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
   readonly callerDisplay: string;
   readonly identity: Header;
   readonly chat: boolean;
-  private readonly caller: Session;
+  readonly caller: Session;
   answered = false;
-  private ended = false;
+  ended = false;
   private lastLeg = 0;
   /** The leg that the caller is joined to. */
-  private current: PeerLeg | undefined;
+  current: PeerLeg | undefined;
   /** Legs not yet joined: at most one of each role. */
   private setups: PeerLeg[] = [];
-  /** The leg whose offer the caller is being asked to take. */
-  private moving: PeerLeg | undefined;
-  private moveTimer: Timer | undefined;
-  /** After a 491: no new try before this fires. */
-  private moveAgain: Timer | undefined;
-  /** The caller took the SDP of a leg that is gone; he is not yet back on the one that he is joined to. */
-  private astray = false;
+  private readonly moving = new Moving(this);
   /** A request of one side under way to the other. */
   private exchange: Exchange | undefined;
   /** What the agent whom the caller is joined to has asked for. */
@@ -178,7 +171,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
       leg.release();
       return this.legRefused(leg, 488);
     }
-    if (this.answered) return this.tryMove();
+    if (this.answered) return this.moving.next();
     if (this.caller.peerOffer !== '') this.caller.acceptInvite(sdp, this.tagFor(leg));
     else this.caller.acceptInvite(sdp, this.tagFor(leg), (answer) => this.callerAnswered(leg, answer));
     this.answered = true;
@@ -206,7 +199,8 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
     if (leg.state === 'joined' && leg.session.acknowledgeDue) leg.session.acknowledge(answer);
   }
 
-  private join(leg: PeerLeg): void {
+  /** The caller is with this leg from now on. */
+  join(leg: PeerLeg): void {
     const before = this.current;
     // A message that plays while the agent rings does not take his place; the agent ends every message.
     const outdone = this.setups.filter(
@@ -215,15 +209,16 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
     for (const other of outdone) other.release(ELSEWHERE);
     this.setups = this.setups.filter((setup) => setup !== leg && !outdone.includes(setup));
     this.current = leg;
-    this.astray = false;
+    this.moving.joined();
     leg.state = 'joined';
     if (leg === this.transfer?.target) this.transferSucceeded(this.transfer);
     else {
       before?.release();
       this.report({ kind: 'leg_connected', call: this.id, leg: leg.number, answered_ms: leg.answered_ms });
     }
+    if (leg.role === 'agent') this.moving.agentWaits();
     // An agent may have answered while the caller was moved to a message.
-    this.tryMove();
+    this.moving.next();
   }
 
   private discard(leg: PeerLeg, headers: Header = []): void {
@@ -233,127 +228,19 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
 
   // Moving an answered caller to the next leg.
 
-  private tryMove(): void {
-    if (this.ended || !this.answered || this.moving !== undefined || this.moveAgain?.pending) return;
-    if (this.caller.busy || this.exchange !== undefined) return;
+  get exchanging(): boolean {
+    return this.exchange !== undefined;
+  }
+
+  nextLeg(): PeerLeg | undefined {
+    if (!this.answered) return undefined;
     const ready = this.setups.filter((setup) => setup.state === 'answered');
-    const leg = ready.find((setup) => setup.role === 'agent') ?? ready[0];
-    if (leg === undefined) return this.astray ? this.rejoin() : undefined;
-    this.moving = leg;
-    this.moveTimer = this.scope.timers.set(MOVE_TIMEOUT_MS, () => this.loseCaller());
-    if (this.chat) return this.moveChat(leg);
-    this.caller.invite(leg.session.remoteSdp, {
-      answered: (sdp) => this.moved(leg, sdp),
-      refused: (status) => this.moveRefused(leg, status),
-    });
+    return ready.find((setup) => setup.role === 'agent') ?? ready[0];
   }
 
-  private moveChat(leg: PeerLeg): void {
-    introduce(this.caller, leg.session, {
-      callerOffered: () => this.scope.timers.cancel(this.moveTimer),
-      callerRefused: (status) => this.moveRefused(leg, status),
-      met: () => {
-        this.moveOver();
-        if (this.ended) return;
-        if (leg.state === 'answered') return this.join(leg);
-        this.astray = true;
-        this.tryMove();
-      },
-      legRefused: (status) => {
-        this.moveOver();
-        if (this.ended) return;
-        this.astray = true;
-        if (leg.state === 'answered') {
-          leg.release();
-          this.legRefused(leg, status);
-        }
-        this.tryMove();
-      },
-    });
-  }
-
-  private moved(leg: PeerLeg, sdp: string): void {
-    this.moveOver();
-    if (this.ended) return;
-    const refused = sdp === '' || allPortsZero(sdp);
-    if (leg.state !== 'answered' || refused) {
-      this.astray = true;
-      if (leg.state === 'answered') this.moveFailed(leg, 488);
-      return this.tryMove();
-    }
-    if (leg.session.acknowledgeDue) leg.session.acknowledge(sdp);
-    else this.tell(leg, sdp);
-    this.join(leg);
-  }
-
-  private moveRefused(leg: PeerLeg, status: number): void {
-    this.moveOver();
-    if (this.ended) return;
-    if (status === 408 || status === 481) return this.loseCaller();
-    if (status === 491) return this.tryAgain();
-    if (leg.state === 'answered') this.moveFailed(leg, status);
-    this.tryMove();
-  }
-
-  private tryAgain(): void {
-    // The Call-ID is the caller's: our side waits the shorter time (RFC 3261 14.1).
-    this.moveAgain = this.scope.timers.set(this.scope.random() * 2_000, () => this.tryMove());
-  }
-
-  private moveFailed(leg: PeerLeg, status: number): void {
+  moveFailed(leg: PeerLeg, status: number, refused_by: 'peer' | 'caller'): void {
     this.discard(leg);
-    this.legFailed(leg, status, 'caller');
-  }
-
-  private moveOver(): void {
-    this.scope.timers.cancel(this.moveTimer);
-    this.moving = undefined;
-  }
-
-  /** Brings a caller who is astray back to the leg that he is joined to. */
-  private rejoin(): void {
-    const leg = this.current;
-    if (leg === undefined) return;
-    const back = (): void => {
-      this.astray = false;
-      this.tryMove();
-    };
-    const refused = (status: number): void => {
-      if (this.ended) return;
-      if (status === 408 || status === 481) return this.loseCaller();
-      if (status === 491) return this.tryAgain();
-      back();
-    };
-    if (this.chat) {
-      introduce(this.caller, leg.session, {
-        callerOffered() {},
-        callerRefused: refused,
-        met: back,
-        legRefused: (status) => {
-          this.astray = false;
-          this.carried(leg, status);
-        },
-      });
-      return;
-    }
-    this.caller.invite(leg.session.remoteSdp, {
-      answered: (sdp) => {
-        if (sdp !== '') this.tell(leg, sdp);
-        back();
-      },
-      refused,
-    });
-  }
-
-  /** Offers the leg the caller's SDP where it differs from what the leg has. */
-  private tell(leg: PeerLeg, sdp: string): void {
-    const { session } = leg;
-    if (session.busy || session.ended || sameSession(session.localSdp, alignTo(session.localSdp, sdp)))
-      return;
-    session.invite(sdp, {
-      answered: () => this.tryMove(),
-      refused: (status) => this.carried(leg, status),
-    });
+    this.legFailed(leg, status, refused_by);
   }
 
   // The caller's side.
@@ -373,7 +260,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
   }
 
   onAck(): void {
-    this.tryMove();
+    this.moving.acknowledged();
   }
 
   onLost(): void {
@@ -407,7 +294,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
   }
 
   /** The caller is there no more, though he has not said so. */
-  private loseCaller(): void {
+  loseCaller(): void {
     if (!this.finish()) return;
     this.hangUpCaller([]);
     this.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'lost' });
@@ -421,7 +308,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
     this.exchange = carryInvite(leg.session, this.caller, (status) => {
       this.exchange = undefined;
       if (status === 408 || status === 481) this.loseCaller();
-      else this.tryMove();
+      else this.moving.next();
     });
   }
 
@@ -430,7 +317,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
   }
 
   legAck(): void {
-    this.tryMove();
+    this.moving.next();
   }
 
   legRequest(leg: PeerLeg, tx: ServerTx, request: SipRequest): void {
@@ -500,12 +387,12 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
   }
 
   /** What a request of the caller's, carried to `leg`, came back with. */
-  private carried(leg: PeerLeg | undefined, status: number): void {
+  carried(leg: PeerLeg | undefined, status: number): void {
     if ((status === 408 || status === 481) && leg !== undefined && leg === this.current) {
       leg.release();
       this.legBye(leg, undefined);
     }
-    this.tryMove();
+    this.moving.next();
   }
 
   // The end.
@@ -521,8 +408,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall {
     const leg = this.current;
     this.current = undefined;
     leg?.release(headers);
-    this.scope.timers.cancel(this.moveTimer);
-    this.scope.timers.cancel(this.moveAgain);
+    this.moving.stop();
     if (this.bare) this.scope.report({ kind: 'bridge_ended', call: this.id });
     this.finished(this);
     return true;

@@ -128,6 +128,11 @@ export class Session implements InviteDialog {
     return this.openOffer;
   }
 
+  /** Our 2xx has not been acknowledged. */
+  get awaitsAck(): boolean {
+    return this.unacknowledged !== undefined;
+  }
+
   /** Whether an INVITE of the peer waits for our answer. */
   get invited(): boolean {
     return this.openInvite !== undefined;
