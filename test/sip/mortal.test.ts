@@ -11,6 +11,7 @@ await import('./inside-dialog.test.js');
 await import('./session-timer.test.js');
 await import('./chat.test.js');
 await import('./announcement.test.js');
+await import('./transfer.test.js');
 await import('./random-calls.test.js');
 
 export {};
