@@ -353,8 +353,8 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   }
 
   legRefer(leg: PeerLeg, tx: ServerTx, request: SipRequest): void {
-    if (leg !== this.current || leg.role !== 'agent') return leg.session.respond(tx, 403);
-    if (this.transfer !== undefined) return leg.session.respond(tx, 491);
+    if (leg.role !== 'agent') return leg.session.respond(tx, 403);
+    if (leg !== this.current || this.transfer !== undefined) return leg.session.respond(tx, 491);
     const asked = referTarget(request);
     if ('status' in asked) return leg.session.respond(tx, asked.status);
     this.transfer = new Transfer(this, leg, asked, tx, ++this.transfers);

@@ -59,7 +59,7 @@ t.test('a transferred call is handled: its CDR is written, its agent is in wrapu
   t.match(c.cdrs, [{ call_type: 0, talk_s: 20, agent_id: 'ann', fstats: 7 }]);
   t.equal(c.agent('ann').state, 'wrapup');
   t.equal(c.where('a'), 'ended');
-  t.match(c.records.at(-1), { kind: 'call_gone', call: 'a' });
+  t.ok(c.records.some((record) => record.kind === 'call_gone' && record.call === 'a'));
   t.notOk(
     c.decisions.some((decision) => decision.kind === 'end'),
     'the worker keeps the bridge',
