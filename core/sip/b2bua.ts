@@ -19,6 +19,7 @@ import type { Session } from './session.js';
 import { MIN_SE_S, SessionTimer } from './session-timer.js';
 import { type ClientTx, type Layer, type RequestOwner, registryKey, type ServerTx } from './session-user.js';
 import { shardOf } from './shard.js';
+import { dismissStray } from './stray.js';
 import { TransactionLayer, type TransactionUser } from './transaction-layer.js';
 import type { Path, SipTimes } from './transport.js';
 import { parseUri, unescapeUri } from './uri.js';
@@ -31,6 +32,8 @@ const KNOWN_METHODS = new Set(
 export class B2bua implements TransactionUser<RequestOwner> {
   readonly layer: Layer;
   private readonly calls = new Map<string, Call>();
+  /** Call-ID, From tag and CSeq of the INVITEs that made them. */
+  private readonly beginnings = new Set<string>();
   private readonly sessions = new Map<string, Session>();
   /** By call id and by the caller's Call-ID: what a datagram is recorded for. */
   private readonly scopes = new Map<string, CallScope>();
@@ -165,13 +168,18 @@ export class B2bua implements TransactionUser<RequestOwner> {
     tx.owner?.noResponse(tx);
   }
 
-  stray(): void {
-    // A 2xx whose dialog and transaction are long gone: its sender gives up by itself (RFC 3261 13.3.1.4).
+  stray(response: SipResponse, path: Path): void {
+    const session = this.sessions.get(registryKey(response.fromTag));
+    if (session?.dialog.callId === response.callId) session.answeredAgain(response);
+    else dismissStray(response, path, this.scopeOf(response) ?? this.env, this.layer);
   }
 
   /** An INVITE outside any dialog: a new call, or a refusal. */
   private invite(tx: ServerTx, request: SipRequest): void {
     const { restarting } = this;
+    // Forked on its way here, it has come by another way already (RFC 3261 8.2.2.2).
+    const beginning = `${request.callId} ${request.fromTag} ${request.cseq}`;
+    if (this.beginnings.has(beginning)) return this.refuse(tx, 482);
     if (restarting === undefined && !this.env.accepting()) return this.refuse(tx, 503, this.retryAfter());
     const maxForwards = request.maxForwards ?? 70;
     if (maxForwards <= 0) return this.refuse(tx, 483);
@@ -211,11 +219,13 @@ export class B2bua implements TransactionUser<RequestOwner> {
       },
       (ended) => {
         this.calls.delete(ended.id);
+        this.beginnings.delete(beginning);
         ended.scope.callEnded();
       },
     );
     tx.owner = { response() {}, noResponse() {}, cancelled: () => call.cancelled() };
     this.calls.set(id, call);
+    this.beginnings.add(flatten(beginning));
     this.env.report({
       kind: 'arrived',
       call: id,

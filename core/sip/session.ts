@@ -370,6 +370,11 @@ export class Session implements InviteDialog {
     this.sender.established();
   }
 
+  /** A 2xx whose transaction is over: ours to acknowledge, or a late fork's. */
+  answeredAgain(response: SipResponse): void {
+    this.ownInvite.again(response);
+  }
+
   cancelled(tx: ServerTx): void {
     if (tx !== this.openInvite) return;
     this.refuseInvite(487);

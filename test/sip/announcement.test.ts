@@ -243,7 +243,7 @@ t.test('491 from the caller: the agent waits for the next try', async (t) => {
   agent.reply(agent.request('INVITE'), 200, { sdp: sdp('10.0.0.3', 6000) });
   caller.reply(caller.request('INVITE'), 491);
   caller.request('ACK');
-  world.advance(2_000);
+  world.advance(2_100);
   caller.reply(caller.request('INVITE'), 200, { sdp: sdp('10.0.0.1', 4000) });
   t.equal(streamOf(agent.request('ACK')), 'm=audio 4000');
 });

@@ -163,7 +163,7 @@ t.test('491 from the caller: the target waits for the next try', async (t) => {
   const { world, caller, agent, carol, toCarol } = referred();
   carol.reply(toCarol, 200, { sdp: sdp('10.0.0.9', 9000) });
   caller.reply(caller.request('INVITE'), 491);
-  world.advance(1_100);
+  world.advance(2_100);
   caller.request('ACK');
   caller.reply(caller.request('INVITE'), 200, { sdp: sdp('10.0.0.1', 4000) });
   carol.request('ACK');
