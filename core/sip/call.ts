@@ -390,7 +390,8 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   carried(leg: PeerLeg | undefined, status: number): void {
     if ((status === 408 || status === 481) && leg !== undefined && leg === this.current) {
       leg.release();
-      this.legBye(leg, undefined);
+      // What else was carried to it has come back with that, and may have been the first to say so.
+      if (leg === this.current) this.legBye(leg, undefined);
     }
     this.moving.next();
   }

@@ -18,9 +18,9 @@ function talking(options: ConstructorParameters<typeof Centre>[2] = {}): Centre 
 
 /** What the agent of leg 1 is told who asks to transfer call a there. */
 function asked(c: Centre, host: string, port = 0): number | undefined {
-  c.report({ kind: 'transfer_asked', call: 'a', leg: 1, host, port });
+  c.report({ kind: 'transfer_asked', call: 'a', leg: 1, transfer: 3, host, port });
   const decision = c.decisions.at(-1);
-  return decision?.kind === 'transfer' && decision.leg === 1 ? decision.status : undefined;
+  return decision?.kind === 'transfer' && decision.transfer === 3 ? decision.status : undefined;
 }
 
 t.test('by default transfers go to the engine itself and to the hosts where agents are', async (t) => {

@@ -13,7 +13,7 @@ const AGENT: Decision = {
   uri: 'sip:bob@10.0.0.3',
   display: '',
 };
-const ALLOWED: Decision = { kind: 'transfer', call: 'call1', leg: 1, status: 202 };
+const ALLOWED: Decision = { kind: 'transfer', call: 'call1', transfer: 1, status: 202 };
 
 const streamOf = (message: { body: string }) => /m=\w+ \d+/.exec(message.body)?.[0];
 
@@ -174,8 +174,10 @@ t.test('491 from the caller: the target waits for the next try', async (t) => {
 t.test('a target that is not allowed is refused', async (t) => {
   const { world, agent, carol, invite } = talking();
   refer(agent, invite, '<sip:carol@10.0.0.9:5070>');
-  t.match(world.reports, [{ kind: 'transfer_asked', call: 'call1', leg: 1, host: '10.0.0.9', port: 5070 }]);
-  world.decide({ kind: 'transfer', call: 'call1', leg: 1, status: 403 });
+  t.match(world.reports, [
+    { kind: 'transfer_asked', call: 'call1', leg: 1, transfer: 1, host: '10.0.0.9', port: 5070 },
+  ]);
+  world.decide({ kind: 'transfer', call: 'call1', transfer: 1, status: 403 });
   agent.response(403);
   t.equal(agent.summary() + carol.summary(), '');
 });
