@@ -196,6 +196,11 @@ export class Announcement implements LegUser {
     leg.session.respond(tx, 403);
   }
 
+  /** Nor can anybody take his place. */
+  legReplace(leg: PeerLeg, tx: ServerTx): void {
+    leg.session.respond(tx, 481);
+  }
+
   private otherThan(leg: PeerLeg): PeerLeg {
     return leg === this.message ? this.agent : this.message;
   }

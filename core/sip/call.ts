@@ -17,12 +17,12 @@ import { type AnnouncedCall, Announcement } from './announcement.js';
 import { bytesFromUtf8 } from './bytes.js';
 import type { CallScope } from './call-scope.js';
 import type { B2buaOptions } from './environment.js';
-import { carryInvite, carryRequest, type Exchange } from './exchange.js';
+import { carryInvite, carryRequest, type Exchange, takePlace } from './exchange.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
 import { Moving, type MovingCall } from './moving.js';
 import { ELSEWHERE, type LegUser, PeerLeg } from './peer-leg.js';
-import { referTarget } from './refer.js';
+import { referTarget, replacesHeaders } from './refer.js';
 import { allPortsZero } from './sdp.js';
 import { Session } from './session.js';
 import type { Header, Layer, ServerTx, SessionUser } from './session-user.js';
@@ -49,7 +49,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   readonly callerDisplay: string;
   readonly identity: Header;
   readonly chat: boolean;
-  readonly caller: Session;
+  caller: Session;
   answered = false;
   ended = false;
   private lastLeg = 0;
@@ -125,15 +125,15 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
 
   end(decision: EndCall): void {
     if (this.answered) return this.hangUp();
-    if (!this.finish()) return;
     const { reason, status } = decision;
-    const headers: [string, string][] = [];
-    if (reason !== '') {
-      const text = bytesFromUtf8(reason).replace(/["\\]/g, '\\$&');
-      headers.push(['Reason', `SIP;cause=${status};text="${text}"`]);
-    }
+    const headers = why(status, bytesFromUtf8(reason));
     // So that a carrier's calls do not all come back at once.
     if (status === 503) headers.push(['Retry-After', String(1 + Math.floor(this.scope.random() * 3))]);
+    this.refuse(status, headers);
+  }
+
+  private refuse(status: number, headers: Header): void {
+    if (!this.finish()) return;
     this.caller.refuseInvite(status, headers);
     this.caller.forget();
   }
@@ -185,6 +185,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
 
   private legFailed(leg: PeerLeg, status: number, refused_by: 'peer' | 'caller'): void {
     if (leg === this.transfer?.target) this.transfer.failed(status);
+    else if (this.bare && !this.answered) this.refuse(status, []);
     else this.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by });
   }
 
@@ -381,9 +382,73 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   }
 
   /** The agent has nothing to do with the call any more, nor has the dispatcher. */
-  private handOn(agent: PeerLeg): void {
-    this.report({ kind: 'transferred', call: this.id, leg: agent.number, at_ms: this.scope.timers.now_ms });
+  private handOn(agent: PeerLeg | undefined): void {
+    const leg = agent?.number ?? 0;
+    this.report({ kind: 'transferred', call: this.id, leg, at_ms: this.scope.timers.now_ms });
     this.bare = true;
+  }
+
+  // Somebody takes the place of one side (RFC 3891).
+
+  onReplace(session: Session, tx: ServerTx): void {
+    const leg = this.current;
+    if (leg === undefined || session !== this.caller) return session.respond(tx, 481);
+    if (!this.quiet(leg)) return session.respond(tx, 491);
+    const newcomer = Session.incoming(this.scope, this.layer, tx, this.scope.token(), this);
+    this.takePlace(newcomer, session, leg.session, (status) => {
+      if (newcomer.established) {
+        this.caller = newcomer;
+        session.bye();
+      } else this.carried(leg, status);
+    });
+  }
+
+  legReplace(leg: PeerLeg, tx: ServerTx): void {
+    const { session } = leg;
+    if (leg !== this.current || leg.role === 'media') return session.respond(tx, 481);
+    if (!this.quiet(leg) || this.transfer !== undefined) return session.respond(tx, 491);
+    const taker = PeerLeg.incoming(this, this, tx);
+    this.takePlace(taker.session, session, this.caller, (status) => {
+      if (taker.session.established) {
+        this.handOn(leg);
+        this.current = taker;
+        taker.state = 'joined';
+        leg.release();
+      } else if (status === 408 || status === 481) this.loseCaller();
+    });
+  }
+
+  /** Whether nothing is under way between the caller and this leg. */
+  private quiet(leg: PeerLeg): boolean {
+    return !this.caller.busy && !leg.session.busy && this.exchange === undefined;
+  }
+
+  private takePlace(
+    newcomer: Session,
+    place: Session,
+    partner: Session,
+    done: (status: number) => void,
+  ): void {
+    this.exchange = takePlace(newcomer, place, partner, (status) => {
+      this.exchange = undefined;
+      if (!this.ended) done(status);
+      else if (newcomer.established) newcomer.byeWhenAcknowledged([]);
+      this.moving.next();
+    });
+  }
+
+  /**
+   * Carries a caller who is to take somebody's place to the worker that has him: an INVITE to ourselves, whose
+   * Call-ID leads there. The dispatcher learns no more than that there is a bridge.
+   */
+  relay(uri: string, replaces: string, shard: number): void {
+    this.handOn(undefined);
+    const target = this.options.own_addresses[0];
+    const headers = replacesHeaders(replaces);
+    const setup = { number: 0, name: 'r', role: 'target', uri, headers, shard } as const;
+    const leg = new PeerLeg(this, this, target === undefined ? setup : { ...setup, target });
+    this.setups.push(leg);
+    leg.start(this.sdpToOffer());
   }
 
   /** What a request of the caller's, carried to `leg`, came back with. */
@@ -424,4 +489,10 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   private hangUpCaller(headers: Header): void {
     this.caller.byeWhenAcknowledged(headers);
   }
+}
+
+/** The Reason header (RFC 3326) of a refusal; none without a text. */
+function why(status: number, text: string): [string, string][] {
+  if (text === '') return [];
+  return [['Reason', `SIP;cause=${status};text="${text.replace(/["\\]/g, '\\$&')}"`]];
 }

@@ -63,4 +63,6 @@ export const TRANSFER_TIMEOUT_MS = 60_000;
 /** A caller who does not answer a re-INVITE within this is lost (ladders: moving an answered caller). */
 export const MOVE_TIMEOUT_MS = 8_000;
 
+/** Extensions that we know (RFC 4028, RFC 3891). */
+export const SUPPORTED: readonly string[] = ['timer', 'replaces'];
 export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE, REFER, NOTIFY';

@@ -50,6 +50,8 @@ export interface LegUser {
   legRequest(leg: PeerLeg, tx: ServerTx, request: SipRequest): void;
   /** The far end wants the caller sent elsewhere. */
   legRefer(leg: PeerLeg, tx: ServerTx, request: SipRequest): void;
+  /** Somebody is to take the far end's place. */
+  legReplace(leg: PeerLeg, tx: ServerTx): void;
   /** The far end hung up, or was lost. */
   legBye(leg: PeerLeg, request: SipRequest | undefined): void;
   /** It was released by us. */
@@ -111,6 +113,13 @@ export class PeerLeg implements SessionUser {
   /** The dialog with the far end. */
   get session(): Session {
     return this.current as Session;
+  }
+
+  /** A leg whose far end has called us, to take somebody's place. Its INVITE is still to be answered. */
+  static incoming(home: LegHome, user: LegUser, tx: ServerTx): PeerLeg {
+    const leg = new PeerLeg(home, user, { number: 0, role: 'target', uri: '' });
+    leg.current = Session.incoming(home.scope, home.layer, tx, home.scope.token(), leg);
+    return leg;
   }
 
   /** Whether its INVITE asked for an offer. */
@@ -261,6 +270,10 @@ export class PeerLeg implements SessionUser {
 
   onRefer(_session: Session, tx: ServerTx, request: SipRequest): void {
     this.user.legRefer(this, tx, request);
+  }
+
+  onReplace(_session: Session, tx: ServerTx): void {
+    this.user.legReplace(this, tx);
   }
 
   onBye(_session: Session, request: SipRequest): void {

@@ -54,6 +54,14 @@ export function parseReplaces(value: string): Replaces | undefined {
   return callId === '' || named.toTag === '' || named.fromTag === '' ? undefined : named;
 }
 
+/** Headers of an INVITE that is to take the place of that dialog's peer. */
+export function replacesHeaders(replaces: string): [string, string][] {
+  return [
+    ['Replaces', replaces],
+    ['Require', 'replaces'],
+  ];
+}
+
 /** Where a URI that is one of the engine's own addresses is reached; undefined for every other. */
 export function ownAddress(uri: { host: string; port: number }, options: B2buaOptions): Target | undefined {
   const own = options.own_addresses;

@@ -12,11 +12,12 @@ import type { CallScope } from './call-scope.js';
 import { Dialog } from './dialog.js';
 import { contactOf } from './dialog-request.js';
 import { DialogSender, NO_CONTENT } from './dialog-sender.js';
-import { ALLOW } from './environment.js';
+import { ALLOW, SUPPORTED } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { bodyIsSdp, sdpOf, takesUpdate } from './message-facts.js';
 import { OwnDescription } from './own-description.js';
 import { type InviteDialog, OwnInvite } from './own-invite.js';
+import type { Replaces } from './refer.js';
 import { alignTo, extendTo } from './sdp.js';
 import { MIN_SE_S, SessionTimer } from './session-timer.js';
 import {
@@ -192,7 +193,12 @@ export class Session implements InviteDialog {
       buildResponse(tx.request, tx.path, 200, {
         toTag: tag,
         contact: this.contact(),
-        headers: [['Allow', ALLOW], ['Accept', 'application/sdp'], ...this.timer.agree(tx.request)],
+        headers: [
+          ['Allow', ALLOW],
+          ['Accept', 'application/sdp'],
+          ['Supported', SUPPORTED.join(', ')],
+          ...this.timer.agree(tx.request),
+        ],
         contentType: 'application/sdp',
         body: own,
       }),
@@ -233,7 +239,7 @@ export class Session implements InviteDialog {
   send(method: string, body: string, contentType: string, headers: Header, owner: RequestOwner): void {
     const own =
       contentType === 'application/sdp' && body !== '' ? this.ownSdp(extendTo(this.localSdp, body)) : body;
-    const all = method === 'UPDATE' ? [...headers, ...this.timer.requestHeaders()] : headers;
+    const all = method === 'UPDATE' ? [...headers, ...this.inviteHeaders()] : headers;
     this.sender.request(method, { headers: all, body: own, contentType }, owner);
   }
 
@@ -324,6 +330,18 @@ export class Session implements InviteDialog {
     }
   }
 
+  /** Whether a Replaces names this dialog (RFC 3891 3); one that is not answered yet cannot be replaced. */
+  isNamed({ callId, toTag, fromTag }: Replaces): boolean {
+    const { dialog } = this;
+    if (!this.established || this.ended) return false;
+    return dialog.callId === callId && dialog.localTag === toTag && dialog.remoteTag === fromTag;
+  }
+
+  /** An INVITE from somebody who is to take the peer's place. */
+  replace(tx: ServerTx): void {
+    this.user.onReplace(this, tx);
+  }
+
   /** The ACK to our 2xx. */
   receiveAck(request: SipRequest): void {
     const pending = this.unacknowledged;
@@ -349,7 +367,7 @@ export class Session implements InviteDialog {
   // What our INVITEs ask of the dialog.
 
   inviteHeaders(): Header {
-    return this.timer.requestHeaders();
+    return [['Supported', SUPPORTED.join(', ')], ...this.timer.requestHeaders()];
   }
 
   tooBrief(response: SipResponse): boolean {

@@ -116,6 +116,11 @@ export class TransactionLayer<Owner> {
     this.take(parseMessage(text), path);
   }
 
+  /** Whether a request of ours waits for such a response. */
+  awaits(response: SipResponse): boolean {
+    return this.clients.get(response.via.branch)?.method === response.method;
+  }
+
   /** The same, read already. */
   take(message: SipRequest | SipResponse | ParseFailure, path: Path): void {
     this.counters.received++;

@@ -5,7 +5,7 @@
 import type { Report } from '../messages.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { type LegHome, type LegUser, PeerLeg } from './peer-leg.js';
-import { ownAddress, parseReplaces, type ReferTarget } from './refer.js';
+import { ownAddress, parseReplaces, type ReferTarget, replacesHeaders } from './refer.js';
 import { Referral } from './referral.js';
 import { allPortsZero } from './sdp.js';
 import type { ServerTx } from './session-user.js';
@@ -67,8 +67,7 @@ export class Transfer implements LegUser {
 
   private headers(): [string, string][] {
     const { replaces, referredBy } = this.asked;
-    const headers: [string, string][] = [];
-    if (replaces !== '') headers.push(['Replaces', replaces], ['Require', 'replaces']);
+    const headers = replaces === '' ? [] : replacesHeaders(replaces);
     if (referredBy !== '') headers.push(['Referred-By', referredBy]);
     return headers;
   }
@@ -128,6 +127,10 @@ export class Transfer implements LegUser {
   }
 
   legRefer(leg: PeerLeg, tx: ServerTx): void {
+    leg.session.respond(tx, 481);
+  }
+
+  legReplace(leg: PeerLeg, tx: ServerTx): void {
     leg.session.respond(tx, 481);
   }
 

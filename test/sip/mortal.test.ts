@@ -13,6 +13,7 @@ await import('./chat.test.js');
 await import('./announcement.test.js');
 await import('./transfer.test.js');
 await import('./strays.test.js');
+await import('./replaces.test.js');
 await import('./random-calls.test.js');
 
 export {};
