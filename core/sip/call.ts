@@ -264,8 +264,9 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
     this.moving.acknowledged();
   }
 
-  onLost(): void {
-    this.loseCaller();
+  onLost(session: Session): void {
+    // Another may have taken his place.
+    if (session === this.caller) this.loseCaller();
   }
 
   onRequest(_session: Session, tx: ServerTx, request: SipRequest): void {
