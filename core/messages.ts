@@ -14,9 +14,14 @@ export type Media = 'rtp' | 'msrp';
 export type Report =
   | CallArrived
   | LegRinging
+  | LegAnswered
+  | LegAnnounced
   | LegConnected
   | LegFailed
   | LegEnded
+  | TransferAsked
+  | Transferred
+  | BridgeEnded
   | CallerGone
   | CallLost
   | CallResumed
@@ -45,12 +50,28 @@ export interface LegRinging {
   leg: number;
 }
 
+/** The leg, one of `connect_announced`, answered: its peer hears that before he gets the caller. */
+export interface LegAnswered {
+  kind: 'leg_answered';
+  call: string;
+  leg: number;
+  /** When the leg's 200 came. */
+  answered_ms: number;
+}
+
+/** The announcement is over, or could not be played: the caller is being moved to the leg. */
+export interface LegAnnounced {
+  kind: 'leg_announced';
+  call: string;
+  leg: number;
+}
+
 /** The leg answered and the caller is joined to it; the leg joined before is released by the worker. */
 export interface LegConnected {
   kind: 'leg_connected';
   call: string;
   leg: number;
-  /** When the leg's 200 came. */
+  /** When the leg's 200 came; of an announced one, when its peer was ready for the caller after that. */
   answered_ms: number;
 }
 
@@ -71,6 +92,36 @@ export interface LegEnded {
   call: string;
   leg: number;
   at_ms: number;
+}
+
+/** The agent of the leg, who talks to the caller, asks to send him elsewhere; a `transfer` decision answers it. */
+export interface TransferAsked {
+  kind: 'transfer_asked';
+  call: string;
+  leg: number;
+  /** Which of the call's transfers, from 1. */
+  transfer: number;
+  /** Where to: in lower case. */
+  host: string;
+  /** 0 where none is given. */
+  port: number;
+}
+
+/**
+ * The agent of the leg has handed the caller on: for the dispatcher the call is over, and nothing more is reported
+ * of it. The worker keeps the bare bridge until it ends. Leg 0: a bridge that never was a call of the dispatcher's.
+ */
+export interface Transferred {
+  kind: 'transferred';
+  call: string;
+  leg: number;
+  at_ms: number;
+}
+
+/** What was left of a transferred call has ended. */
+export interface BridgeEnded {
+  kind: 'bridge_ended';
+  call: string;
 }
 
 /** The caller left (CANCEL, BYE, or lost without a word); the worker releases every other leg itself. */
@@ -104,12 +155,13 @@ export interface AllResumed {
 }
 
 /** Decisions: what the worker that owns the call is to do. Unknown calls and legs are ignored. */
-export type Decision = Connect | Drop | Progress | EndCall;
+export type Decision = Connect | ConnectAnnounced | Drop | Progress | Transfer | EndCall;
 
 /**
  * Make a leg to `uri` and join the caller to it as soon as it answers. Until then the caller keeps
  * what he hears. The leg that the caller is joined to then is released without a report; so is a leg
- * of the same role still being set up, and, when the caller is unanswered, any leg being set up.
+ * of the same role still being set up, and, when the caller is unanswered, any leg being set up; there an
+ * announced agent's leg and a media leg do not exclude each other.
  */
 export interface Connect {
   kind: 'connect';
@@ -119,6 +171,23 @@ export interface Connect {
   uri: string;
   /** Display name that an agent sees in From, unquoted; empty for the caller's own. */
   display: string;
+}
+
+/**
+ * The same for an agent who hears a message first (message_flow_id): his leg and one to a media server are bridged
+ * while the caller stays where he is; when the message is over the caller is joined to the agent.
+ */
+export interface ConnectAnnounced {
+  kind: 'connect_announced';
+  call: string;
+  leg: number;
+  role: 'agent';
+  uri: string;
+  display: string;
+  /** URI of the message. */
+  announcement: string;
+  /** The leg to its server, of which nothing is reported. */
+  announcement_leg: number;
 }
 
 /** Release a leg (CANCEL or BYE). No report about it follows. */
@@ -132,6 +201,15 @@ export interface Drop {
 export interface Progress {
   kind: 'progress';
   call: string;
+}
+
+/** Whether an agent may transfer the caller as he asked. */
+export interface Transfer {
+  kind: 'transfer';
+  call: string;
+  transfer: number;
+  /** 202, or the status that refuses. */
+  status: number;
 }
 
 /** End the call: BYE to every leg, or `status` to a caller not yet answered. No report follows. */

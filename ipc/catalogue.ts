@@ -34,6 +34,14 @@ export const reportCodec = unionCodec<Report>({
     number: 6,
     fields: { call: 'text', at_ms: 'number', how: { cancel: 0, bye: 1, lost: 2 } },
   },
+  leg_answered: { number: 10, fields: { call: 'text', leg: 'number', answered_ms: 'number' } },
+  leg_announced: { number: 11, fields: { call: 'text', leg: 'number' } },
+  transfer_asked: {
+    number: 12,
+    fields: { call: 'text', leg: 'number', transfer: 'number', host: 'text', port: 'number' },
+  },
+  transferred: { number: 13, fields: { call: 'text', leg: 'number', at_ms: 'number' } },
+  bridge_ended: { number: 14, fields: { call: 'text' } },
   call_lost: { number: 7, fields: { call: 'text', at_ms: 'number', why: 'text' } },
   resumed: { number: 8, fields: { call: 'text' } },
   all_resumed: { number: 9, fields: {} },
@@ -47,6 +55,19 @@ export const decisionCodec = unionCodec<Decision>({
   drop: { number: 21, fields: { call: 'text', leg: 'number' } },
   progress: { number: 22, fields: { call: 'text' } },
   end: { number: 23, fields: { call: 'text', status: 'number', reason: 'text' } },
+  transfer: { number: 25, fields: { call: 'text', transfer: 'number', status: 'number' } },
+  connect_announced: {
+    number: 24,
+    fields: {
+      call: 'text',
+      leg: 'number',
+      role: { agent: 1 },
+      uri: 'text',
+      display: 'text',
+      announcement: 'text',
+      announcement_leg: 'number',
+    },
+  },
 });
 
 export const recordCodec = unionCodec<StoreRecord>({

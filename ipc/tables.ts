@@ -98,6 +98,7 @@ const ENGINE: Columns<EngineRow> = {
   wait_sum_s: f64,
   wait_count: f64,
   internal_dispatching: flag,
+  bridges: i32,
 };
 
 /** Memory of all tables; may be cloned to any thread. */

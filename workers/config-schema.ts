@@ -180,6 +180,8 @@ const sip = z.strictObject(
     outbound_proxy: text(PROXY, (v) => /^sips?:[^\s<>"]{1,250}$/i.test(v), ''),
     agent_ring_timeout: seconds(0.1, 600, 30),
     agent_no_response_timeout: seconds(0.1, 600, 4),
+    /** A message that ends (welcome, dissuading, flow-id) is over after this at the latest. */
+    message_timeout: seconds(1, 86_400, 600),
     max_rejections: whole(1, 1000, 10),
     max_calls: whole(1, 1_000_000, 200_000),
     /** New calls a second of one source address; 0 is no limit. */

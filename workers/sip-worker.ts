@@ -283,7 +283,9 @@ class SipWorker {
     if (this.task.workers > 1) {
       const callId = callIdOf(text);
       const owner = callId === undefined ? this.task.index : shardOf(callId) % this.task.workers;
-      if (owner !== this.task.index) {
+      // What comes to our own sockets may be part of a dialog that we have with another worker.
+      const own = socket >= this.task.listen.length && owner !== this.task.index && b2bua.knows(text);
+      if (owner !== this.task.index && !own) {
         this.turns.begin();
         if (Atomics.load(this.services, owner) === OUT_OF_SERVICE)
           return this.refuseFor(text, { socket, host, port });

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import type { AgentEvent, Command, CommandResult } from '../core/acd/commands.js';
 import type { Provisioning } from '../core/acd/provisioning.js';
+import type { Target } from '../core/sip/environment.js';
 import { eventCodec } from '../ipc/catalogue.js';
 import { createDatagramLink } from '../ipc/datagram-link.js';
 import { createDoorbell, DoorbellListener } from '../ipc/doorbell.js';
@@ -33,6 +34,7 @@ import { createLogger } from './log.js';
 import { type Mi, startMi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
 import type { EngineView } from './mi/source.js';
+import { ownAddresses, transferPolicy } from './own-addresses.js';
 import { OUT_OF_SERVICE, type SipWorkerTask, type WorkerNotice, type WorkerOrder } from './sip-worker.js';
 import type { StoreData } from './store.js';
 import { THREAD_LIMITS } from './thread-limits.js';
@@ -181,6 +183,8 @@ class Supervisor {
         chat_dispatch_policy: config.call_center.chat_dispatch_policy,
         internal_call_dispatching: config.call_center.internal_call_dispatching,
         max_rejections: config.sip.max_rejections,
+        message_timeout_s: config.sip.message_timeout,
+        transfer: transferPolicy(config.transfer.allow, this.ownAddresses()),
         max_calls: config.sip.max_calls,
         queue_pos_param: config.call_center.queue_pos_param,
       },
@@ -310,6 +314,11 @@ class Supervisor {
     }
   }
 
+  private ownAddresses(): Target[] {
+    const { advertise, worker_ports } = this.config.sip;
+    return ownAddresses(this.listen, advertise, worker_ports, this.workerCount);
+  }
+
   /** @returns how many calls came back */
   private async startWorkers(
     links: readonly WorkerLinks[],
@@ -381,6 +390,8 @@ class Supervisor {
         early_offer_hosts: config.sip.early_offer_hosts.map((host) => host.toLowerCase()),
         agent_ring_timeout_ms: config.sip.agent_ring_timeout * 1000,
         agent_no_response_timeout_ms: config.sip.agent_no_response_timeout * 1000,
+        message_timeout_ms: config.sip.message_timeout * 1000,
+        own_addresses: this.ownAddresses(),
         identity_headers: config.sip.identity_headers,
       },
       routes: config.routes,
@@ -566,7 +577,7 @@ class Supervisor {
   private liveCalls(): number {
     let count = 0;
     for (const call of this.view?.calls() ?? []) if (call.state !== 'ended') count++;
-    return count;
+    return count + (this.view?.engine().bridges ?? 0);
   }
 
   /** A thread that ends unasked takes the engine with it: what it owned is nobody's now. */

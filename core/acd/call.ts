@@ -63,6 +63,8 @@ export class Call {
   /** Who rings or talks. */
   agent: Agent | null = null;
   delivered_ms = 0;
+  /** When the agent answered who then hears a message before he gets the caller; 0 before, and for all others. */
+  picked_up_ms = 0;
   /** Told ringing from talking in state toagent. */
   connected = false;
   /** When the agent answered; 0 before. */
@@ -86,10 +88,14 @@ export class Call {
   /** The media leg being set up. */
   media_setup = 0;
   agent_leg = 0;
+  /** The leg to the message that the agent hears first. */
+  announcement_leg = 0;
   /** Whether any leg has been joined to the caller, who thus is answered. */
   caller_answered = false;
   /** How often in a row the queue's media failed at once. */
   media_failures = 0;
+  /** The latest end of a message that should end by itself. */
+  message_timer: Timer | null = null;
   /** The next attempt at the queue's media. */
   retry_timer: Timer | null = null;
   /** The queue's media for a caller who would hear nothing while an agent rings. */
@@ -127,12 +133,13 @@ export class Call {
   /** A row of cc_cdrs about what happened up to `at_ms`, with the call's agent. */
   cdr(call_type: CdrRecord['call_type'], at_ms: number): CdrRecord {
     const { agent } = this;
+    const rang_until_ms = this.picked_up_ms || (this.connected ? this.answered_ms : at_ms);
     return {
       kind: 'cdr',
       caller: this.caller_user,
       received_ms: this.arrival_ms,
       wait_s: call_type === -2 ? seconds(this.arrival_ms, at_ms) : this.waited(at_ms),
-      pickup_s: agent === null ? 0 : seconds(this.delivered_ms, this.connected ? this.answered_ms : at_ms),
+      pickup_s: agent === null ? 0 : seconds(this.delivered_ms, rang_until_ms),
       talk_s: call_type === 0 ? seconds(this.answered_ms, at_ms) : 0,
       flow_id: this.flow.config.id,
       agent_id: agent === null ? '' : agent.config.id,
@@ -178,9 +185,15 @@ export class Call {
       eta_s: this.eta_s,
       order_priority: this.order_priority,
       order_sequence: this.order_sequence,
-      refs: 1 + (this.media_leg ? 1 : 0) + (this.media_setup ? 1 : 0) + (this.agent_leg ? 1 : 0),
+      refs:
+        1 + one(this.media_leg) + one(this.media_setup) + one(this.agent_leg) + one(this.announcement_leg),
     };
   }
+}
+
+/** A leg counts for one, none for nothing. */
+function one(leg: number): number {
+  return leg === 0 ? 0 : 1;
 }
 
 /** Whole seconds from one moment to a later one; 0 when clocks say it was earlier. */

@@ -3,14 +3,16 @@
  * which levels, queue, rows, events and records follow.
  */
 import { assert } from '../assert.js';
+import type { TransferAsked } from '../messages.js';
 import type { Agent } from './agent.js';
 import type { AgentDesk } from './agent-desk.js';
-import { type Arrival, Call, FSTAT_ABANDONED, FSTAT_ANSWERED, FSTAT_DISTRIBUTED } from './call.js';
+import { type Arrival, Call, FSTAT_ABANDONED, FSTAT_ANSWERED, FSTAT_DISTRIBUTED, seconds } from './call.js';
 import { dissuadesArrival } from './estimate.js';
 import { Legs } from './legs.js';
 import { chooseAgent, firstCallFor } from './matching.js';
 import { dequeue, enqueue } from './queue.js';
 import type { AcdState } from './state.js';
+import { mayTransferTo } from './transfers.js';
 import type { CallState } from './view.js';
 
 /** An agent who hangs up sooner after his answer has not handled the call. */
@@ -53,14 +55,32 @@ export class Calls {
       this.armOnhold(call);
       this.acd.calls_to_match.push(call);
     }
+    if (call.media_leg !== 0 && call.message_timer === null) this.armMessage(call);
     this.legs.sayAgain(call);
   }
 
   /** A leg was joined to the caller. */
   legConnected(call: Call, leg: number, answered_ms: number): void {
     const part = partOf(call, leg);
-    if (part === 'media_setup') this.legs.mediaJoined(call);
-    else if (part === 'agent' && !call.connected) this.agentAnswered(call, answered_ms);
+    if (part === 'media_setup') {
+      this.legs.mediaJoined(call);
+      this.armMessage(call);
+    } else if (part === 'agent' && !call.connected) this.agentAnswered(call, answered_ms);
+  }
+
+  /** An agent who gets a message first has answered. */
+  agentListens(call: Call, leg: number, answered_ms: number): void {
+    if (partOf(call, leg) !== 'agent') return;
+    call.picked_up_ms = Math.max(answered_ms, call.delivered_ms);
+    call.setup_s = seconds(call.delivered_ms, call.picked_up_ms);
+    this.acd.recordLater(call);
+  }
+
+  /** His message is over: he gets the caller. */
+  announced(call: Call, leg: number): void {
+    if (partOf(call, leg) !== 'agent' || call.state !== 'preagent') return;
+    call.announcement_leg = 0;
+    this.setState(call, 'toagent');
   }
 
   /** @param own whether the agent, if the leg is his, failed by himself and not for the call's sake */
@@ -79,6 +99,31 @@ export class Calls {
       this.legs.mediaEnded(call);
       this.mediaOver(call);
     } else if (part === 'agent') this.agentOver(call, true, at_ms);
+  }
+
+  /** The agent of the leg wants the caller sent elsewhere. */
+  transferAsked(call: Call, { leg, transfer, host, port }: TransferAsked): void {
+    const talks = partOf(call, leg) === 'agent' && call.connected;
+    const status = talks && mayTransferTo(this.acd, host, port) ? 202 : 403;
+    this.legs.send(call, { kind: 'transfer', call: call.id, transfer, status });
+  }
+
+  /** He has sent him there: the worker keeps what is left of the call. */
+  transferred(call: Call, leg: number, at_ms: number): void {
+    const handled = partOf(call, leg) === 'agent' && call.connected;
+    this.end(call, handled ? 0 : -1, at_ms);
+    this.bridged(call.id);
+  }
+
+  /** A worker has a bridge for itself: what is left of a call, or one that never was ours. */
+  bridged(call: string): void {
+    this.acd.bridges.add(call);
+    this.acd.out.engineChanged = true;
+  }
+
+  bridgeEnded(call: string): void {
+    this.acd.bridges.delete(call);
+    this.acd.out.engineChanged = true;
   }
 
   /** The caller left, the worker has released every leg. */
@@ -103,7 +148,7 @@ export class Calls {
     call.delivered_ms = this.acd.now_ms;
     call.fstats |= FSTAT_DISTRIBUTED;
     this.agents.take(agent, call.media, call.flow);
-    this.setState(call, 'toagent');
+    this.setState(call, call.flow.config.message_flow_id === '' ? 'toagent' : 'preagent');
     this.legs.connectAgent(call, agent);
   }
 
@@ -146,7 +191,9 @@ export class Calls {
   }
 
   private toAgentOrQueue(call: Call): void {
-    const agent = this.acd.internal_dispatching ? chooseAgent(call) : undefined;
+    // An agent who gets a message first takes the call from the queue, whose message the caller hears meanwhile.
+    const direct = this.acd.internal_dispatching && call.flow.config.message_flow_id === '';
+    const agent = direct ? chooseAgent(call) : undefined;
     if (agent === undefined) this.toQueue(call);
     else this.deliver(call, agent);
   }
@@ -177,10 +224,10 @@ export class Calls {
         if (call.media_setup === 0) this.end(call, 1, this.acd.now_ms, DISSUADED);
         return;
       case 'queued':
+      case 'preagent':
         if (!call.caller_answered) this.legs.send(call, { kind: 'progress', call: call.id });
         this.legs.retryQueue(call);
         return;
-      case 'preagent':
       case 'toagent':
         if (!call.connected) this.legs.retryQueue(call);
         return;
@@ -194,7 +241,7 @@ export class Calls {
     assert(agent !== null, 'an agent leg has an agent');
     call.connected = true;
     call.answered_ms = Math.max(answered_ms, call.delivered_ms);
-    call.setup_s = Math.floor((call.answered_ms - call.delivered_ms) / 1000);
+    call.setup_s = seconds(call.delivered_ms, call.picked_up_ms || call.answered_ms);
     call.fstats |= FSTAT_ANSWERED;
     this.acd.statistics.answered(call, agent);
     this.legs.agentJoined(call);
@@ -230,6 +277,8 @@ export class Calls {
   private clearAgent(call: Call): void {
     call.agent = null;
     call.agent_leg = 0;
+    call.announcement_leg = 0;
+    call.picked_up_ms = 0;
     call.connected = false;
     call.answered_ms = 0;
     call.setup_s = -1;
@@ -266,6 +315,7 @@ export class Calls {
       dequeue(call);
       call.onhold_timer = acd.cancel(call.onhold_timer);
     }
+    call.message_timer = acd.cancel(call.message_timer);
     call.state = to;
     acd.statistics.callMoves(call, from, to);
     if (to === 'queued') {
@@ -292,6 +342,17 @@ export class Calls {
     this.acd.calls.delete(call.id);
     this.acd.call_rows.remove(call.row);
     this.acd.out.records.push({ kind: 'call_gone', call: call.id });
+  }
+
+  /** The latest end of the message that the caller hears now; the queue's has none. */
+  private armMessage(call: Call): void {
+    if (call.state !== 'welcome' && call.state !== 'dissuading1' && call.state !== 'dissuading2') return;
+    const due_ms = call.media_since_ms + this.acd.options.message_timeout_s * 1000;
+    call.message_timer = this.acd.at(due_ms, () => {
+      call.message_timer = null;
+      this.legs.dropMedia(call);
+      this.mediaOver(call);
+    });
   }
 
   /** The deadline after which a waiting call is dissuaded. */

@@ -5,7 +5,7 @@
  */
 import { unreachable } from '../assert.js';
 import { partsOfCallId } from '../call-id.js';
-import type { AllResumed, CallArrived, LegFailed, Report } from '../messages.js';
+import type { AllResumed, BridgeEnded, CallArrived, LegFailed, Report } from '../messages.js';
 import type { TimerWheel } from '../timers.js';
 import type { Agent } from './agent.js';
 import { AgentDesk } from './agent-desk.js';
@@ -85,6 +85,7 @@ export class Dispatcher {
    */
   report(report: Report, worker: number): void {
     if (report.kind === 'all_resumed') this.allResumed(worker);
+    else if (report.kind === 'bridge_ended') this.calls.bridgeEnded(report.call);
     else if (report.kind !== 'arrived') this.happened(report, worker);
     else if (!this.heardBefore(report, worker)) this.arrived(report, worker);
     this.endTurn();
@@ -195,7 +196,11 @@ export class Dispatcher {
   }
 
   engineRow(): EngineRow {
-    return { ...this.acd.statistics.engine, internal_dispatching: this.acd.internal_dispatching };
+    return {
+      ...this.acd.statistics.engine,
+      internal_dispatching: this.acd.internal_dispatching,
+      bridges: this.acd.bridges.size,
+    };
   }
 
   private endTurn(): void {
@@ -229,7 +234,7 @@ export class Dispatcher {
       this.refuse(report.call, worker, 488, 'no usable media');
       return;
     }
-    if (acd.calls.size >= acd.options.max_calls) {
+    if (acd.calls.size + acd.bridges.size >= acd.options.max_calls) {
       this.refuse(report.call, worker, 503, 'too many calls');
       return;
     }
@@ -261,11 +266,15 @@ export class Dispatcher {
     return cid;
   }
 
-  private happened(report: Exclude<Report, CallArrived | AllResumed>, worker: number): void {
+  private happened(report: Exclude<Report, CallArrived | AllResumed | BridgeEnded>, worker: number): void {
     const call = this.acd.calls.get(report.call);
     if (call === undefined) {
       // It has just ended.
       if (report.kind === 'resumed') return;
+      if (report.kind === 'transferred') {
+        this.calls.bridged(report.call);
+        return;
+      }
       this.refuse(report.call, worker, 481, 'unknown call');
       return;
     }
@@ -277,6 +286,12 @@ export class Dispatcher {
         for (const { missing } of this.reckonings) missing.delete(call);
         this.calls.resume(call);
         break;
+      case 'leg_answered':
+        this.calls.agentListens(call, report.leg, report.answered_ms);
+        break;
+      case 'leg_announced':
+        this.calls.announced(call, report.leg);
+        break;
       case 'leg_connected':
         this.calls.legConnected(call, report.leg, report.answered_ms);
         break;
@@ -285,6 +300,12 @@ export class Dispatcher {
         break;
       case 'leg_ended':
         this.calls.legEnded(call, report.leg, report.at_ms);
+        break;
+      case 'transfer_asked':
+        this.calls.transferAsked(call, report);
+        break;
+      case 'transferred':
+        this.calls.transferred(call, report.leg, report.at_ms);
         break;
       case 'caller_gone':
         this.calls.callerGone(call, report.at_ms);

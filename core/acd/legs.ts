@@ -30,10 +30,17 @@ export class Legs {
     this.send(call, { kind: 'connect', call: call.id, leg, role: 'media', uri, display: '' });
   }
 
-  /** A leg to the agent, who then rings. */
+  /** A leg to the agent, who then rings and, in preagent, hears the flow's message before he gets the caller. */
   connectAgent(call: Call, agent: Agent): void {
     call.agent_leg = this.newLeg(call);
-    this.ring(call, agent, call.agent_leg);
+    if (call.state === 'preagent') {
+      call.announcement_leg = this.newLeg(call);
+      this.ring(call, agent);
+      // That takes longer than a caller should hear nothing.
+      this.keepQueueMedia(call);
+      return;
+    }
+    this.ring(call, agent);
     if (!call.caller_answered) {
       // An unanswered caller has one destination at a time: the worker lets go of the one before.
       call.media_setup = 0;
@@ -57,21 +64,17 @@ export class Legs {
    * had there been no restart plays.
    */
   sayAgain(call: Call): void {
-    if (call.media_setup !== 0) {
+    const media = call.media_setup;
+    const agent = call.connected ? null : call.agent;
+    // In the order of their numbers: a worker takes one that is lower than the last it was told for an old one.
+    if (agent !== null && (media === 0 || call.agent_leg < media)) this.ring(call, agent);
+    if (media !== 0) {
       const uri = this.mediaUri(call);
-      this.send(call, {
-        kind: 'connect',
-        call: call.id,
-        leg: call.media_setup,
-        role: 'media',
-        uri,
-        display: '',
-      });
+      this.send(call, { kind: 'connect', call: call.id, leg: media, role: 'media', uri, display: '' });
     }
-    if (call.agent !== null && call.agent_leg !== 0 && !call.connected)
-      this.ring(call, call.agent, call.agent_leg);
-    const silent =
-      call.state === 'queued' || (call.agent !== null && !call.connected && call.caller_answered);
+    if (agent !== null && media !== 0 && call.agent_leg > media) this.ring(call, agent);
+    const waits = call.state === 'queued' || call.state === 'preagent';
+    const silent = waits || (agent !== null && call.caller_answered);
     if (silent && call.retry_timer === null && call.meanwhile_timer === null && !this.hasMedia(call))
       this.retryQueue(call);
   }
@@ -124,6 +127,12 @@ export class Legs {
     if (this.acd.now_ms - call.media_since_ms >= PLAYED_MS) call.media_failures = 0;
   }
 
+  /** The media that the caller hears is to stop. */
+  dropMedia(call: Call): void {
+    this.send(call, { kind: 'drop', call: call.id, leg: call.media_leg });
+    this.mediaEnded(call);
+  }
+
   /** The agent's leg has been joined: the worker released what played, nothing else is to start. */
   agentJoined(call: Call): void {
     this.stopTimers(call);
@@ -149,9 +158,24 @@ export class Legs {
     return param === '' ? uri : withPosition(uri, param, position(call));
   }
 
-  private ring(call: Call, agent: Agent, leg: number): void {
+  private ring(call: Call, agent: Agent): void {
     const uri = call.media === 'rtp' ? agent.config.location : agent.config.msrp_location;
-    this.send(call, { kind: 'connect', call: call.id, leg, role: 'agent', uri, display: call.display });
+    const { id, agent_leg: leg, announcement_leg, display } = call;
+    if (announcement_leg === 0) {
+      this.send(call, { kind: 'connect', call: id, leg, role: 'agent', uri, display });
+      return;
+    }
+    const announcement = call.flow.config.message_flow_id;
+    this.send(call, {
+      kind: 'connect_announced',
+      call: id,
+      leg,
+      role: 'agent',
+      uri,
+      display,
+      announcement,
+      announcement_leg,
+    });
   }
 
   /** The number of a new leg, which is about to be made. */

@@ -8,11 +8,13 @@ import { Flow } from './flow.js';
 import type { AgentConfig, FlowConfig, Provisioning } from './provisioning.js';
 import { dequeue, enqueue } from './queue.js';
 import type { AcdState } from './state.js';
+import { locationHosts } from './transfers.js';
 
 /** Makes the state follow what is provisioned. Matching is due afterwards: anything may fit anything. */
 export function load(acd: AcdState, desk: AgentDesk, provisioning: Provisioning): void {
   loadFlows(acd, provisioning.flows);
   loadAgents(acd, desk, provisioning.agents);
+  acd.location_hosts = locationHosts(provisioning.agents);
 }
 
 function loadFlows(acd: AcdState, configs: FlowConfig[]): void {

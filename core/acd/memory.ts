@@ -48,6 +48,8 @@ const CALL_FIELDS: FieldsOf<Call, CallDerived> = {
   media_since_ms: true,
   media_setup: true,
   agent_leg: true,
+  announcement_leg: true,
+  picked_up_ms: true,
   caller_answered: true,
   media_failures: true,
 };

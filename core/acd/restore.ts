@@ -9,6 +9,7 @@ import { Call } from './call.js';
 import { Flow } from './flow.js';
 import { agentMemory, callValues, type Memory, namesIn, recallAgent, recallFlow } from './memory.js';
 import type { AcdState } from './state.js';
+import { locationHosts } from './transfers.js';
 
 /** Fills an empty state. The calls are dormant: counted and known, but not in the queue before they are resumed. */
 export function restore(acd: AcdState, desk: AgentDesk, memory: Memory): void {
@@ -32,6 +33,7 @@ export function restore(acd: AcdState, desk: AgentDesk, memory: Memory): void {
     const flow = acd.flows.get(values[0] as string);
     if (flow !== undefined) recallFlow(flow, values);
   }
+  acd.location_hosts = locationHosts(provisioning.agents.map(({ config }) => config));
   const agent_values = new Map(memory.agents.map((values) => [values[0] as string, values]));
   for (const { config, removed } of provisioning.agents) {
     if (removed && !agents_in_use.has(config.id)) continue;

@@ -7,6 +7,7 @@ import { Outbox } from './outbox.js';
 import { Rows } from './rows.js';
 import { Skill } from './skill.js';
 import { Statistics } from './statistics.js';
+import type { TransferPolicy } from './transfers.js';
 
 export interface DispatcherOptions {
   /** Global wrapup; 0 is none. */
@@ -18,8 +19,11 @@ export interface DispatcherOptions {
   internal_call_dispatching: boolean;
   /** So many refusals end a call. */
   max_rejections: number;
+  /** A message that ends (welcome, dissuading) is over after this at the latest. */
+  message_timeout_s: number;
   /** So many calls at a time. */
   max_calls: number;
+  transfer: TransferPolicy;
   /** URI parameter that tells the queue's media server the position; '' is none. */
   queue_pos_param: string;
 }
@@ -35,6 +39,10 @@ export class AcdState {
   readonly flows = new Map<string, Flow>();
   readonly agents = new Map<string, Agent>();
   readonly calls = new Map<string, Call>();
+  /** Calls that agents have transferred, as long as a worker keeps their bridge. */
+  readonly bridges = new Set<string>();
+  /** Hosts of the agents' locations, in lower case. */
+  location_hosts: ReadonlySet<string> = new Set();
   readonly skill_rows = new Rows<Skill>();
   readonly flow_rows = new Rows<Flow>();
   readonly agent_rows = new Rows<Agent>();

@@ -9,7 +9,7 @@ import type { Outbox } from './outbox.js';
 import type { CallState, EngineRow } from './view.js';
 
 /** Levels and counters of the whole engine. */
-export type EngineCounters = Omit<EngineRow, 'internal_dispatching'>;
+export type EngineCounters = Omit<EngineRow, 'internal_dispatching' | 'bridges'>;
 
 /** Which levels a call in this state counts in. */
 const LEVELS: Record<CallState, { onhold: number; queued: number; ongoing: number }> = {

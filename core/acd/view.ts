@@ -105,4 +105,6 @@ export interface EngineRow {
   wait_sum_s: number;
   wait_count: number;
   internal_dispatching: boolean;
+  /** Bridges that are left of calls which agents have transferred. */
+  bridges: number;
 }

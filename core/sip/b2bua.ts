@@ -4,21 +4,23 @@
  */
 
 import { unreachable } from '../assert.js';
-import type { Decision } from '../messages.js';
+import type { Decision, Media } from '../messages.js';
 import { buildResponse, responseTarget } from './build.js';
 import { flatten, utf8FromBytes } from './bytes.js';
 import { Call } from './call.js';
 import { CallScope } from './call-scope.js';
 import { MAX_ROUTES } from './dialog.js';
-import { ALLOW, type B2buaEnvironment, type B2buaOptions } from './environment.js';
+import { ALLOW, type B2buaEnvironment, type B2buaOptions, type Routed, SUPPORTED } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { parseMessage } from './parser.js';
 import type { CallIdentity, CallStart } from './recorder.js';
+import { parseReplaces } from './refer.js';
 import { sdpKind } from './sdp.js';
 import type { Session } from './session.js';
 import { MIN_SE_S, SessionTimer } from './session-timer.js';
 import { type ClientTx, type Layer, type RequestOwner, registryKey, type ServerTx } from './session-user.js';
 import { shardOf } from './shard.js';
+import { dismissStray } from './stray.js';
 import { TransactionLayer, type TransactionUser } from './transaction-layer.js';
 import type { Path, SipTimes } from './transport.js';
 import { parseUri, unescapeUri } from './uri.js';
@@ -34,6 +36,8 @@ const TURNED_AWAY = 'away';
 export class B2bua implements TransactionUser<RequestOwner> {
   readonly layer: Layer;
   private readonly calls = new Map<string, Call>();
+  /** Call-ID, From tag and CSeq of the INVITEs that made them. */
+  private readonly beginnings = new Set<string>();
   private readonly sessions = new Map<string, Session>();
   /** By call id and by the caller's Call-ID: what a datagram is recorded for. */
   private readonly scopes = new Map<string, CallScope>();
@@ -79,6 +83,17 @@ export class B2bua implements TransactionUser<RequestOwner> {
     this.env.send({ ...path, host, port }, buildResponse(invite, path, 503, { toTag: TURNED_AWAY, headers }));
   }
 
+  /**
+   * Whether a datagram is about one of our dialogs or requests although its Call-ID is not of our shards: we have
+   * asked another worker for somebody there.
+   */
+  knows(text: string): boolean {
+    const message = parseMessage(text);
+    if (message.kind === 'failure') return false;
+    if (message.kind === 'response') return this.layer.awaits(message);
+    return this.sessions.get(registryKey(message.toTag))?.dialog.callId === message.callId;
+  }
+
   /** The shell could not send there. */
   transportFailed(path: Path): void {
     this.env.recorder?.unreachable(path);
@@ -88,13 +103,17 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** Carries out a decision; one about a call that is gone is no error, it crossed the report. */
   decide(decision: Decision): void {
     const call = this.calls.get(decision.call);
-    if (call === undefined) return;
+    // Of a bridge the dispatcher knows nothing, but when it is told again of what led to it.
+    if (call === undefined || call.bare) return;
     this.env.recorder?.decision(call.scope, decision);
     switch (decision.kind) {
       case 'connect':
+      case 'connect_announced':
         return call.connect(decision);
       case 'drop':
         return call.drop(decision.leg);
+      case 'transfer':
+        return call.transferDecided(decision);
       case 'progress':
         return call.progress();
       case 'end':
@@ -132,7 +151,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
   // The transaction user.
 
   request(tx: ServerTx, request: SipRequest): void {
-    const unsupported = request.list('require').filter((option) => option.toLowerCase() !== 'timer');
+    const unsupported = request.list('require').filter((option) => !SUPPORTED.includes(option.toLowerCase()));
     if (unsupported.length > 0) return this.refuse(tx, 420, [['Unsupported', unsupported.join(', ')]]);
     if (request.toTag !== '') {
       const session = this.sessions.get(registryKey(request.toTag));
@@ -175,14 +194,20 @@ export class B2bua implements TransactionUser<RequestOwner> {
     tx.owner?.noResponse(tx);
   }
 
-  stray(): void {
-    // A 2xx whose dialog and transaction are long gone: its sender gives up by itself (RFC 3261 13.3.1.4).
+  stray(response: SipResponse, path: Path): void {
+    const session = this.sessions.get(registryKey(response.fromTag));
+    if (session?.dialog.callId === response.callId) session.answeredAgain(response);
+    else dismissStray(response, path, this.scopeOf(response) ?? this.env, this.layer);
   }
 
   /** An INVITE outside any dialog: a new call, or a refusal. */
   private invite(tx: ServerTx, request: SipRequest): void {
     const { restarting } = this;
-    if (restarting === undefined && !this.env.accepting()) return this.refuse(tx, 503, this.retryAfter());
+    // Forked on its way here, it has come by another way already (RFC 3261 8.2.2.2).
+    if (this.beginnings.has(beginningOf(request))) return this.refuse(tx, 482);
+    const replaces = request.header('replaces');
+    if (restarting === undefined && replaces === undefined && !this.env.accepting())
+      return this.refuse(tx, 503, this.retryAfter());
     const maxForwards = request.maxForwards ?? 70;
     if (maxForwards <= 0) return this.refuse(tx, 483);
     if (request.body !== '' && request.contentType !== 'application/sdp') {
@@ -196,36 +221,13 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (parseUri(request.contact?.uri ?? '') === undefined)
       return this.refuse(tx, 400, [['Reason', 'SIP;cause=400;text="no Contact"']]);
     if (request.list('record-route').length > MAX_ROUTES) return this.refuse(tx, 513);
+    if (replaces !== undefined) return this.replace(tx, request, replaces);
     const routed = restarting?.routed ?? this.env.route(request, tx.path);
     if ('status' in routed) return this.refuse(tx, routed.status, [['Reason', routed.reason]]);
 
-    const identity = restarting ?? this.env.newCall();
-    const { id } = identity;
-    const scope = this.open(identity, request, tx);
-    this.env.recorder?.started(scope, { ...identity, routed, text: request.text, path: tx.path });
     const from = parseUri(request.from.uri);
-    const media = routed.media ?? (request.body === '' ? 'rtp' : sdpKind(request.body));
-    const call = new Call(
-      scope,
-      this.layer,
-      this.options,
-      tx,
-      {
-        id,
-        shard: shardOf(request.callId),
-        maxForwards: maxForwards - 1,
-        callerUri: flatten(request.from.uri),
-        callerDisplay: flatten(request.from.display),
-        chat: media === 'msrp',
-        identity: this.identity(request),
-      },
-      (ended) => {
-        this.calls.delete(ended.id);
-        ended.scope.callEnded();
-      },
-    );
-    tx.owner = { response() {}, noResponse() {}, cancelled: () => call.cancelled() };
-    this.calls.set(id, call);
+    const media = mediaOf(request, routed);
+    const { id } = this.begin(tx, request, routed);
     this.env.report({
       kind: 'arrived',
       call: id,
@@ -236,6 +238,60 @@ export class B2bua implements TransactionUser<RequestOwner> {
       caller_user: from === undefined ? undefined : utf8FromBytes(unescapeUri(from.user)),
       caller_display: utf8FromBytes(request.from.display),
     });
+  }
+
+  /** An INVITE that is to take the place of one side of a call (RFC 3891 3). */
+  private replace(tx: ServerTx, request: SipRequest, replaces: string): void {
+    const { restarting } = this;
+    const named = parseReplaces(replaces);
+    if (named === undefined || request.headers('replaces').length > 1) return this.refuse(tx, 400);
+    const session = this.sessions.get(registryKey(named.toTag));
+    if (restarting === undefined && session?.isNamed(named)) {
+      this.env.recorder?.datagram(session.scope, request.text, tx.path);
+      const callId = flatten(request.callId);
+      session.scope.newcomers.push(callId);
+      this.scopes.set(callId, session.scope);
+      return session.replace(tx);
+    }
+    // With a Call-ID of the named one's shard it has come to the only worker that could know him.
+    const shard = shardOf(named.callId);
+    if (shard === shardOf(request.callId)) return this.refuse(tx, 481);
+    if (restarting === undefined && !this.env.accepting()) return this.refuse(tx, 503, this.retryAfter());
+    const uri = flatten(request.uri);
+    this.begin(tx, request, { flow: '', param: '', media: undefined }).relay(uri, flatten(replaces), shard);
+  }
+
+  /** A call begins with that INVITE. */
+  private begin(tx: ServerTx, request: SipRequest, routed: Extract<Routed, { flow: string }>): Call {
+    const identity = this.restarting ?? this.env.newCall();
+    const { id } = identity;
+    const scope = this.open(identity, request, tx);
+    this.env.recorder?.started(scope, { ...identity, routed, text: request.text, path: tx.path });
+    const beginning = beginningOf(request);
+    const call = new Call(
+      scope,
+      this.layer,
+      this.options,
+      tx,
+      {
+        id,
+        shard: shardOf(request.callId),
+        maxForwards: (request.maxForwards ?? 70) - 1,
+        callerUri: flatten(request.from.uri),
+        callerDisplay: flatten(request.from.display),
+        chat: mediaOf(request, routed) === 'msrp',
+        identity: this.identity(request),
+      },
+      (ended) => {
+        this.calls.delete(ended.id);
+        this.beginnings.delete(beginning);
+        ended.scope.callEnded();
+      },
+    );
+    tx.owner = { response() {}, noResponse() {}, cancelled: () => call.cancelled() };
+    this.calls.set(id, call);
+    this.beginnings.add(beginning);
+    return call;
   }
 
   private open(identity: CallIdentity, request: SipRequest, tx: ServerTx): CallScope {
@@ -249,7 +305,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private close(scope: CallScope): void {
     this.scopes.delete(scope.id);
     // A caller whose call was refused may have come again with the same Call-ID.
-    if (this.scopes.get(scope.callerCallId) === scope) this.scopes.delete(scope.callerCallId);
+    for (const callId of [scope.callerCallId, ...scope.newcomers])
+      if (this.scopes.get(callId) === scope) this.scopes.delete(callId);
     this.env.recorder?.over(scope);
   }
 
@@ -283,6 +340,15 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private retryAfter(): [string, string][] {
     return [['Retry-After', String(1 + Math.floor(this.env.random() * 3))]];
   }
+}
+
+/** What names the INVITE that began a call. */
+function beginningOf(invite: SipRequest): string {
+  return flatten(`${invite.callId} ${invite.fromTag} ${invite.cseq}`);
+}
+
+function mediaOf(invite: SipRequest, { media }: Extract<Routed, { flow: string }>): Media | 'none' {
+  return media ?? (invite.body === '' ? 'rtp' : sdpKind(invite.body));
 }
 
 /** Whether it is an INVITE outside a dialog: new, and recorded as a beginning, or one that is absorbed. */

@@ -21,6 +21,8 @@ interface Question {
 
 export class CallScope implements B2buaEnvironment, Registry {
   readonly id: string;
+  /** Call-IDs of those who have come to take somebody's place. */
+  readonly newcomers: string[] = [];
   private readonly randomness: Randomness;
   private questions = 0;
   private open: Map<number, Question> | undefined;

@@ -6,19 +6,27 @@
  * demands on the way.
  */
 import { assert } from '../assert.js';
-import type { Connect, EndCall } from '../messages.js';
-import type { Timer } from '../timers.js';
+import type {
+  Connect,
+  ConnectAnnounced,
+  EndCall,
+  Report,
+  Transfer as TransferDecision,
+} from '../messages.js';
+import { type AnnouncedCall, Announcement } from './announcement.js';
 import { bytesFromUtf8 } from './bytes.js';
 import type { CallScope } from './call-scope.js';
-import { type B2buaOptions, MOVE_TIMEOUT_MS } from './environment.js';
-import { carryInvite, carryRequest, type Exchange } from './exchange.js';
-import { introduce } from './introduction.js';
+import type { B2buaOptions } from './environment.js';
+import { carryInvite, carryRequest, type Exchange, takePlace } from './exchange.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
-import { ELSEWHERE, type LegContext, PeerLeg } from './peer-leg.js';
-import { alignTo, allPortsZero, sameSession } from './sdp.js';
+import { Moving, type MovingCall } from './moving.js';
+import { ELSEWHERE, type LegUser, PeerLeg } from './peer-leg.js';
+import { referTarget, replacesHeaders } from './refer.js';
+import { allPortsZero } from './sdp.js';
 import { Session } from './session.js';
 import type { Header, Layer, ServerTx, SessionUser } from './session-user.js';
+import { Transfer, type TransferredCall } from './transfer.js';
 
 export interface CallSetup {
   id: string;
@@ -33,31 +41,30 @@ export interface CallSetup {
   identity: Header;
 }
 
-export class Call implements SessionUser, LegContext {
+export class Call implements SessionUser, AnnouncedCall, TransferredCall, MovingCall {
   readonly id: string;
   readonly shard: number;
   readonly maxForwards: number;
   readonly callerUri: string;
   readonly callerDisplay: string;
   readonly identity: Header;
-  private readonly chat: boolean;
-  private readonly caller: Session;
-  private answered = false;
-  private ended = false;
+  readonly chat: boolean;
+  caller: Session;
+  answered = false;
+  ended = false;
   private lastLeg = 0;
   /** The leg that the caller is joined to. */
-  private current: PeerLeg | undefined;
+  current: PeerLeg | undefined;
   /** Legs not yet joined: at most one of each role. */
   private setups: PeerLeg[] = [];
-  /** The leg whose offer the caller is being asked to take. */
-  private moving: PeerLeg | undefined;
-  private moveTimer: Timer | undefined;
-  /** After a 491: no new try before this fires. */
-  private moveAgain: Timer | undefined;
-  /** The caller took the SDP of a leg that is gone; he is not yet back on the one that he is joined to. */
-  private astray = false;
+  private readonly moving = new Moving(this);
   /** A request of one side under way to the other. */
   private exchange: Exchange | undefined;
+  /** What the agent whom the caller is joined to has asked for. */
+  private transfer: Transfer | undefined;
+  private transfers = 0;
+  /** An agent has handed the caller on: what is left is a bridge that the dispatcher does not know. */
+  bare = false;
   /** Reason of the last BYE, carried across when the call ends because of it. */
   private reason: Header = [];
 
@@ -82,19 +89,25 @@ export class Call implements SessionUser, LegContext {
 
   // Decisions.
 
-  connect(decision: Connect): void {
+  connect(decision: Connect | ConnectAnnounced): void {
     // Said again after a restart, in case it was lost.
     if (decision.leg <= this.lastLeg) return;
     this.lastLeg = decision.leg;
+    const { role, uri } = decision;
+    const announced = decision.kind === 'connect_announced';
     // A message that was wanted while the agent rang does not take his place now that he has answered.
-    if (decision.role === 'media' && this.current?.role === 'agent') return;
+    if (role === 'media' && this.current?.role === 'agent') return;
     for (const leg of [...this.setups]) {
-      if (!this.answered || leg.role === decision.role) this.discard(leg, ELSEWHERE);
+      // An agent who hears a message first leaves an unanswered caller to the queue's media until then.
+      const besides = announced || leg.announced;
+      if (leg.role === role || !(this.answered || besides)) this.discard(leg, ELSEWHERE);
     }
-    const leg = new PeerLeg(this, decision.leg, decision.role, decision.uri, bytesFromUtf8(decision.display));
+    const user: LegUser = announced ? new Announcement(this, decision) : this;
+    const display = bytesFromUtf8(decision.display);
+    const leg = new PeerLeg(this, user, { number: decision.leg, role, uri, display, announced });
     this.setups.push(leg);
-    const early = !this.answered || this.chat || PeerLeg.offersEarly(decision.uri, this.options);
-    leg.start(early ? this.callerSdp() : '');
+    const direct = !this.answered && !announced;
+    leg.start(direct || this.chat || PeerLeg.offersEarly(uri, this.options) ? this.sdpToOffer() : '');
   }
 
   drop(number: number): void {
@@ -111,41 +124,45 @@ export class Call implements SessionUser, LegContext {
   }
 
   end(decision: EndCall): void {
-    if (this.answered) {
-      if (!this.finish(this.reason)) return;
-      this.hangUpCaller(this.reason);
-      return;
-    }
-    if (!this.finish()) return;
+    if (this.answered) return this.hangUp();
     const { reason, status } = decision;
-    const headers: [string, string][] = [];
-    if (reason !== '') {
-      const text = bytesFromUtf8(reason).replace(/["\\]/g, '\\$&');
-      headers.push(['Reason', `SIP;cause=${status};text="${text}"`]);
-    }
+    const headers = why(status, bytesFromUtf8(reason));
     // So that a carrier's calls do not all come back at once.
     if (status === 503) headers.push(['Retry-After', String(1 + Math.floor(this.scope.random() * 3))]);
+    this.refuse(status, headers);
+  }
+
+  private refuse(status: number, headers: Header): void {
+    if (!this.finish()) return;
     this.caller.refuseInvite(status, headers);
     this.caller.forget();
+  }
+
+  report(report: Report): void {
+    if (!this.bare) this.scope.report(report);
   }
 
   /** The engine itself cannot go on with the call. */
   abandon(why: string): void {
     this.end({ kind: 'end', call: this.id, status: 503, reason: '' });
-    this.scope.report({ kind: 'call_lost', call: this.id, at_ms: this.scope.timers.now_ms, why });
+    this.report({ kind: 'call_lost', call: this.id, at_ms: this.scope.timers.now_ms, why });
   }
 
   // Setting up legs.
 
-  callerSdp(): string {
+  /** The caller's description: in force, or offered in his INVITE. */
+  sdpToOffer(): string {
     return this.answered ? this.caller.remoteSdp : this.caller.peerOffer;
   }
 
+  legRings(leg: PeerLeg, response: SipResponse): void {
+    if (leg.ringing || response.status === 181) return;
+    leg.ringing = true;
+    this.report({ kind: 'leg_ringing', call: this.id, leg: leg.number });
+  }
+
   legProvisional(leg: PeerLeg, response: SipResponse): void {
-    if (!leg.ringing && response.status !== 181) {
-      leg.ringing = true;
-      this.scope.report({ kind: 'leg_ringing', call: this.id, leg: leg.number });
-    }
+    this.legRings(leg, response);
     if (!this.answered) this.caller.progress(response.status, sdpOf(response), this.tagFor(leg));
   }
 
@@ -154,7 +171,7 @@ export class Call implements SessionUser, LegContext {
       leg.release();
       return this.legRefused(leg, 488);
     }
-    if (this.answered) return this.tryMove();
+    if (this.answered) return this.moving.next();
     if (this.caller.peerOffer !== '') this.caller.acceptInvite(sdp, this.tagFor(leg));
     else this.caller.acceptInvite(sdp, this.tagFor(leg), (answer) => this.callerAnswered(leg, answer));
     this.answered = true;
@@ -163,7 +180,13 @@ export class Call implements SessionUser, LegContext {
 
   legRefused(leg: PeerLeg, status: number): void {
     this.setups = this.setups.filter((setup) => setup !== leg);
-    this.scope.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'peer' });
+    this.legFailed(leg, status, 'peer');
+  }
+
+  private legFailed(leg: PeerLeg, status: number, refused_by: 'peer' | 'caller'): void {
+    if (leg === this.transfer?.target) this.transfer.failed(status);
+    else if (this.bare && !this.answered) this.refuse(status, []);
+    else this.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by });
   }
 
   /** Each destination shows the caller a To-tag of its own, as a forking proxy would (RFC 3261 12.1.2). */
@@ -177,26 +200,26 @@ export class Call implements SessionUser, LegContext {
     if (leg.state === 'joined' && leg.session.acknowledgeDue) leg.session.acknowledge(answer);
   }
 
-  private join(leg: PeerLeg): void {
+  /** The caller is with this leg from now on. */
+  join(leg: PeerLeg): void {
     const before = this.current;
     // A message that plays while the agent rings does not take his place; the agent ends every message.
     const outdone = this.setups.filter(
-      (setup) => setup !== leg && (leg.role === 'agent' || setup.role === leg.role),
+      (setup) => setup !== leg && (leg.role !== 'media' || setup.role === 'media'),
     );
     for (const other of outdone) other.release(ELSEWHERE);
     this.setups = this.setups.filter((setup) => setup !== leg && !outdone.includes(setup));
     this.current = leg;
-    this.astray = false;
+    this.moving.joined();
     leg.state = 'joined';
-    before?.release();
-    this.scope.report({
-      kind: 'leg_connected',
-      call: this.id,
-      leg: leg.number,
-      answered_ms: leg.answered_ms,
-    });
+    if (leg === this.transfer?.target) this.transferSucceeded(this.transfer);
+    else {
+      before?.release();
+      this.report({ kind: 'leg_connected', call: this.id, leg: leg.number, answered_ms: leg.answered_ms });
+    }
+    if (leg.role === 'agent') this.moving.agentWaits();
     // An agent may have answered while the caller was moved to a message.
-    this.tryMove();
+    this.moving.next();
   }
 
   private discard(leg: PeerLeg, headers: Header = []): void {
@@ -206,127 +229,19 @@ export class Call implements SessionUser, LegContext {
 
   // Moving an answered caller to the next leg.
 
-  private tryMove(): void {
-    if (this.ended || !this.answered || this.moving !== undefined || this.moveAgain?.pending) return;
-    if (this.caller.busy || this.exchange !== undefined) return;
+  get exchanging(): boolean {
+    return this.exchange !== undefined;
+  }
+
+  nextLeg(): PeerLeg | undefined {
+    if (!this.answered) return undefined;
     const ready = this.setups.filter((setup) => setup.state === 'answered');
-    const leg = ready.find((setup) => setup.role === 'agent') ?? ready[0];
-    if (leg === undefined) return this.astray ? this.rejoin() : undefined;
-    this.moving = leg;
-    this.moveTimer = this.scope.timers.set(MOVE_TIMEOUT_MS, () => this.loseCaller());
-    if (this.chat) return this.moveChat(leg);
-    this.caller.invite(leg.session.remoteSdp, {
-      answered: (sdp) => this.moved(leg, sdp),
-      refused: (status) => this.moveRefused(leg, status),
-    });
+    return ready.find((setup) => setup.role === 'agent') ?? ready[0];
   }
 
-  private moveChat(leg: PeerLeg): void {
-    introduce(this.caller, leg.session, {
-      callerOffered: () => this.scope.timers.cancel(this.moveTimer),
-      callerRefused: (status) => this.moveRefused(leg, status),
-      met: () => {
-        this.moveOver();
-        if (this.ended) return;
-        if (leg.state === 'answered') return this.join(leg);
-        this.astray = true;
-        this.tryMove();
-      },
-      legRefused: (status) => {
-        this.moveOver();
-        if (this.ended) return;
-        this.astray = true;
-        if (leg.state === 'answered') {
-          leg.release();
-          this.legRefused(leg, status);
-        }
-        this.tryMove();
-      },
-    });
-  }
-
-  private moved(leg: PeerLeg, sdp: string): void {
-    this.moveOver();
-    if (this.ended) return;
-    const refused = sdp === '' || allPortsZero(sdp);
-    if (leg.state !== 'answered' || refused) {
-      this.astray = true;
-      if (leg.state === 'answered') this.moveFailed(leg, 488);
-      return this.tryMove();
-    }
-    if (leg.session.acknowledgeDue) leg.session.acknowledge(sdp);
-    else this.tell(leg, sdp);
-    this.join(leg);
-  }
-
-  private moveRefused(leg: PeerLeg, status: number): void {
-    this.moveOver();
-    if (this.ended) return;
-    if (status === 408 || status === 481) return this.loseCaller();
-    if (status === 491) return this.tryAgain();
-    if (leg.state === 'answered') this.moveFailed(leg, status);
-    this.tryMove();
-  }
-
-  private tryAgain(): void {
-    // The Call-ID is the caller's: our side waits the shorter time (RFC 3261 14.1).
-    this.moveAgain = this.scope.timers.set(this.scope.random() * 2_000, () => this.tryMove());
-  }
-
-  private moveFailed(leg: PeerLeg, status: number): void {
+  moveFailed(leg: PeerLeg, status: number, refused_by: 'peer' | 'caller'): void {
     this.discard(leg);
-    this.scope.report({ kind: 'leg_failed', call: this.id, leg: leg.number, status, refused_by: 'caller' });
-  }
-
-  private moveOver(): void {
-    this.scope.timers.cancel(this.moveTimer);
-    this.moving = undefined;
-  }
-
-  /** Brings a caller who is astray back to the leg that he is joined to. */
-  private rejoin(): void {
-    const leg = this.current;
-    if (leg === undefined) return;
-    const back = (): void => {
-      this.astray = false;
-      this.tryMove();
-    };
-    const refused = (status: number): void => {
-      if (this.ended) return;
-      if (status === 408 || status === 481) return this.loseCaller();
-      if (status === 491) return this.tryAgain();
-      back();
-    };
-    if (this.chat) {
-      introduce(this.caller, leg.session, {
-        callerOffered() {},
-        callerRefused: refused,
-        met: back,
-        legRefused: (status) => {
-          this.astray = false;
-          this.carried(leg, status);
-        },
-      });
-      return;
-    }
-    this.caller.invite(leg.session.remoteSdp, {
-      answered: (sdp) => {
-        if (sdp !== '') this.tell(leg, sdp);
-        back();
-      },
-      refused,
-    });
-  }
-
-  /** Offers the leg the caller's SDP where it differs from what the leg has. */
-  private tell(leg: PeerLeg, sdp: string): void {
-    const { session } = leg;
-    if (session.busy || session.ended || sameSession(session.localSdp, alignTo(session.localSdp, sdp)))
-      return;
-    session.invite(sdp, {
-      answered: () => this.tryMove(),
-      refused: (status) => this.carried(leg, status),
-    });
+    this.legFailed(leg, status, refused_by);
   }
 
   // The caller's side.
@@ -346,11 +261,12 @@ export class Call implements SessionUser, LegContext {
   }
 
   onAck(): void {
-    this.tryMove();
+    this.moving.acknowledged();
   }
 
-  onLost(): void {
-    this.loseCaller();
+  onLost(session: Session): void {
+    // Another may have taken his place.
+    if (session === this.caller) this.loseCaller();
   }
 
   onRequest(_session: Session, tx: ServerTx, request: SipRequest): void {
@@ -363,7 +279,7 @@ export class Call implements SessionUser, LegContext {
   onBye(_session: Session, request: SipRequest): void {
     const reason = request.header('reason');
     if (!this.finish(reason === undefined ? [] : [['Reason', reason]])) return;
-    this.scope.report({
+    this.report({
       kind: 'caller_gone',
       call: this.id,
       at_ms: this.scope.timers.now_ms,
@@ -376,14 +292,14 @@ export class Call implements SessionUser, LegContext {
     if (this.answered || !this.finish()) return;
     this.caller.refuseInvite(487);
     this.caller.forget();
-    this.scope.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'cancel' });
+    this.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'cancel' });
   }
 
   /** The caller is there no more, though he has not said so. */
-  private loseCaller(): void {
+  loseCaller(): void {
     if (!this.finish()) return;
     this.hangUpCaller([]);
-    this.scope.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'lost' });
+    this.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'lost' });
   }
 
   // The legs' side.
@@ -394,7 +310,7 @@ export class Call implements SessionUser, LegContext {
     this.exchange = carryInvite(leg.session, this.caller, (status) => {
       this.exchange = undefined;
       if (status === 408 || status === 481) this.loseCaller();
-      else this.tryMove();
+      else this.moving.next();
     });
   }
 
@@ -403,7 +319,7 @@ export class Call implements SessionUser, LegContext {
   }
 
   legAck(): void {
-    this.tryMove();
+    this.moving.next();
   }
 
   legRequest(leg: PeerLeg, tx: ServerTx, request: SipRequest): void {
@@ -419,25 +335,131 @@ export class Call implements SessionUser, LegContext {
       const reason = request?.header('reason');
       this.reason = reason === undefined ? [] : [['Reason', reason]];
       this.current = undefined;
-      this.scope.report({
-        kind: 'leg_ended',
-        call: this.id,
-        leg: leg.number,
-        at_ms: this.scope.timers.now_ms,
-      });
+      // Who has sent the caller on need not wait for how it ends.
+      if (this.transfer?.target !== undefined) return this.handOn(leg);
+      this.transfer?.stop();
+      this.transfer = undefined;
+      if (this.bare) return this.hangUp();
+      this.report({ kind: 'leg_ended', call: this.id, leg: leg.number, at_ms: this.scope.timers.now_ms });
       return;
     }
     assert(this.setups.includes(leg), 'a leg that can hang up is joined or being set up');
     this.legRefused(leg, 480);
   }
 
+  // Transfers.
+
+  /** Callers are not asked where they want to be sent. */
+  onRefer(session: Session, tx: ServerTx): void {
+    session.respond(tx, 403);
+  }
+
+  legRefer(leg: PeerLeg, tx: ServerTx, request: SipRequest): void {
+    if (leg.role !== 'agent') return leg.session.respond(tx, 403);
+    if (leg !== this.current || this.transfer !== undefined) return leg.session.respond(tx, 491);
+    const asked = referTarget(request);
+    if ('status' in asked) return leg.session.respond(tx, asked.status);
+    this.transfer = new Transfer(this, leg, asked, tx, ++this.transfers);
+  }
+
+  transferDecided({ transfer, status }: TransferDecision): void {
+    if (this.transfer?.number === transfer) this.transfer.decide(status);
+  }
+
+  transferBegins(target: PeerLeg): void {
+    this.setups.push(target);
+  }
+
+  transferFailed(transfer: Transfer): void {
+    assert(transfer === this.transfer, 'a call has one transfer at a time');
+    this.transfer = undefined;
+    if (this.bare && this.current === undefined) this.hangUp();
+  }
+
+  private transferSucceeded(transfer: Transfer): void {
+    this.transfer = undefined;
+    this.handOn(transfer.agent);
+    transfer.succeeded();
+  }
+
+  /** The agent has nothing to do with the call any more, nor has the dispatcher. */
+  private handOn(agent: PeerLeg | undefined): void {
+    const leg = agent?.number ?? 0;
+    this.report({ kind: 'transferred', call: this.id, leg, at_ms: this.scope.timers.now_ms });
+    this.bare = true;
+  }
+
+  // Somebody takes the place of one side (RFC 3891).
+
+  onReplace(session: Session, tx: ServerTx): void {
+    const leg = this.current;
+    if (leg === undefined || session !== this.caller) return session.respond(tx, 481);
+    if (!this.quiet(leg)) return session.respond(tx, 491);
+    const newcomer = Session.incoming(this.scope, this.layer, tx, this.scope.token(), this);
+    this.takePlace(newcomer, session, leg.session, (status) => {
+      if (newcomer.established) {
+        this.caller = newcomer;
+        session.bye();
+      } else this.carried(leg, status);
+    });
+  }
+
+  legReplace(leg: PeerLeg, tx: ServerTx): void {
+    const { session } = leg;
+    if (leg !== this.current || leg.role === 'media') return session.respond(tx, 481);
+    if (!this.quiet(leg) || this.transfer !== undefined) return session.respond(tx, 491);
+    const taker = PeerLeg.incoming(this, this, tx);
+    this.takePlace(taker.session, session, this.caller, (status) => {
+      if (taker.session.established) {
+        this.handOn(leg);
+        this.current = taker;
+        taker.state = 'joined';
+        leg.release();
+      } else if (status === 408 || status === 481) this.loseCaller();
+    });
+  }
+
+  /** Whether nothing is under way between the caller and this leg. */
+  private quiet(leg: PeerLeg): boolean {
+    return !this.caller.busy && !leg.session.busy && this.exchange === undefined;
+  }
+
+  private takePlace(
+    newcomer: Session,
+    place: Session,
+    partner: Session,
+    done: (status: number) => void,
+  ): void {
+    this.exchange = takePlace(newcomer, place, partner, (status) => {
+      this.exchange = undefined;
+      if (!this.ended) done(status);
+      else if (newcomer.established) newcomer.byeWhenAcknowledged([]);
+      this.moving.next();
+    });
+  }
+
+  /**
+   * Carries a caller who is to take somebody's place to the worker that has him: an INVITE to ourselves, whose
+   * Call-ID leads there. The dispatcher learns no more than that there is a bridge.
+   */
+  relay(uri: string, replaces: string, shard: number): void {
+    this.handOn(undefined);
+    const target = this.options.own_addresses[0];
+    const headers = replacesHeaders(replaces);
+    const setup = { number: 0, name: 'r', role: 'target', uri, headers, shard } as const;
+    const leg = new PeerLeg(this, this, target === undefined ? setup : { ...setup, target });
+    this.setups.push(leg);
+    leg.start(this.sdpToOffer());
+  }
+
   /** What a request of the caller's, carried to `leg`, came back with. */
-  private carried(leg: PeerLeg | undefined, status: number): void {
+  carried(leg: PeerLeg | undefined, status: number): void {
     if ((status === 408 || status === 481) && leg !== undefined && leg === this.current) {
       leg.release();
-      this.legBye(leg, undefined);
+      // What else was carried to it has come back with that, and may have been the first to say so.
+      if (leg === this.current) this.legBye(leg, undefined);
     }
-    this.tryMove();
+    this.moving.next();
   }
 
   // The end.
@@ -446,19 +468,32 @@ export class Call implements SessionUser, LegContext {
   private finish(headers: Header = []): boolean {
     if (this.ended) return false;
     this.ended = true;
+    this.transfer?.stop();
+    this.transfer = undefined;
     for (const leg of this.setups) leg.release(headers);
     this.setups = [];
     const leg = this.current;
     this.current = undefined;
     leg?.release(headers);
-    this.scope.timers.cancel(this.moveTimer);
-    this.scope.timers.cancel(this.moveAgain);
+    this.moving.stop();
+    if (this.bare) this.scope.report({ kind: 'bridge_ended', call: this.id });
     this.finished(this);
     return true;
+  }
+
+  /** Ends the call for both sides. */
+  private hangUp(): void {
+    if (this.finish(this.reason)) this.hangUpCaller(this.reason);
   }
 
   /** BYE to the caller, once he has acknowledged our 2xx or never will (RFC 3261 15). */
   private hangUpCaller(headers: Header): void {
     this.caller.byeWhenAcknowledged(headers);
   }
+}
+
+/** The Reason header (RFC 3326) of a refusal; none without a text. */
+function why(status: number, text: string): [string, string][] {
+  if (text === '') return [];
+  return [['Reason', `SIP;cause=${status};text="${text.replace(/["\\]/g, '\\$&')}"`]];
 }

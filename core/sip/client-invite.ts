@@ -109,7 +109,7 @@ export class ClientInvite<Owner> extends ClientTransaction<Owner> {
           case '2xx':
             // A proxy may forward a fork's 2xx after a failure (RFC 3261 section 16.7); nobody else would end it.
             assert(response, 'a 2xx comes with its response');
-            this.context.user.stray(response);
+            this.context.user.stray(response, this.path);
             break;
           case '300-699':
             this.context.counters.absorbed++;

@@ -16,11 +16,11 @@ export interface DialogRequestParts {
   body: string;
 }
 
-/** The request's text. INVITE and UPDATE carry a Contact, which refreshes the peer's target. */
+/** The request's text. INVITE, UPDATE and NOTIFY carry a Contact, which refreshes the peer's target. */
 export function dialogRequest(dialog: Dialog, parts: DialogRequestParts): string {
   const { method, cseq, branch, sentBy, maxForwards, headers, contentType, body } = parts;
   const { uri, routes } = dialog.routing();
-  const refreshesTarget = method === 'INVITE' || method === 'UPDATE';
+  const refreshesTarget = method === 'INVITE' || method === 'UPDATE' || method === 'NOTIFY';
   return buildRequest({
     method,
     uri,

@@ -45,6 +45,22 @@ export class Dialog {
     return dialog;
   }
 
+  /** The caller's side of the dialog that a 2xx to a forgotten INVITE of ours makes. */
+  static fromAnswer(response: SipResponse): Dialog {
+    const dialog = new Dialog(
+      flatten(response.callId),
+      flatten(withoutTag(response.header('from') ?? '')),
+      flatten(response.fromTag),
+      flatten(withoutTag(response.header('to') ?? '')),
+      '',
+      response.cseq,
+      flatten(response.contact?.uri ?? ''),
+      [],
+    );
+    dialog.establish(response);
+    return dialog;
+  }
+
   /** Fixes the caller's side when the first 2xx has come (12.1.2). */
   establish(response: SipResponse): void {
     this.remoteTag = flatten(response.toTag);

@@ -50,13 +50,21 @@ export interface B2buaOptions {
   early_offer_hosts: readonly string[];
   agent_ring_timeout_ms: number;
   agent_no_response_timeout_ms: number;
+  /** A message played to an agent is over after this, whether its server hangs up or not. */
+  message_timeout_ms: number;
+  /** The engine's own addresses, as peers may write them; requests to any of them go to the first. */
+  own_addresses: readonly Target[];
   /** Header names, besides P-Asserted-Identity and Privacy, that an agent's INVITE gets from the caller's. */
   identity_headers: readonly string[];
 }
 
 /** A media server that neither answers nor refuses is given up after this long. */
 export const MEDIA_SETUP_TIMEOUT_MS = 10_000;
+/** A transfer's target that neither answers nor refuses is given up after this long. */
+export const TRANSFER_TIMEOUT_MS = 60_000;
 /** A caller who does not answer a re-INVITE within this is lost (ladders: moving an answered caller). */
 export const MOVE_TIMEOUT_MS = 8_000;
 
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE';
+/** Extensions that we know (RFC 4028, RFC 3891). */
+export const SUPPORTED: readonly string[] = ['timer', 'replaces'];
+export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE, REFER, NOTIFY';

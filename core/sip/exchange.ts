@@ -56,6 +56,23 @@ export function carryInvite(from: Session, to: Session, done: (status: number) =
 }
 
 /**
+ * Has the offer of `newcomer`, whose first INVITE is open, answered by `partner`, who has been with `place` so far
+ * and stays so where nothing comes of it. `done` finds the newcomer established, or forgotten.
+ */
+export function takePlace(
+  newcomer: Session,
+  place: Session,
+  partner: Session,
+  done: (status: number) => void,
+): Exchange {
+  newcomer.takeRemote(place.remoteSdp);
+  return carryInvite(newcomer, partner, (status) => {
+    if (!newcomer.established) newcomer.forget();
+    done(status);
+  });
+}
+
+/**
  * Carries UPDATE, INFO or MESSAGE of `from` to `to`, or answers it where there is nothing to carry: an UPDATE
  * without SDP or with the SDP unchanged, or one before there is a far end (`to` undefined).
  */

@@ -4,7 +4,12 @@
  */
 import type { Timer } from '../timers.js';
 import type { CallScope } from './call-scope.js';
-import { type B2buaOptions, MEDIA_SETUP_TIMEOUT_MS, type Target } from './environment.js';
+import {
+  type B2buaOptions,
+  MEDIA_SETUP_TIMEOUT_MS,
+  type Target,
+  TRANSFER_TIMEOUT_MS,
+} from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { formatNameAddr, parseNameAddr } from './name-addr.js';
 import { Session } from './session.js';
@@ -18,7 +23,7 @@ const WANTS_OFFER = new Set([400, 415, 488, 606]);
 export const ELSEWHERE: Header = [['Reason', 'SIP;cause=200;text="Call completed elsewhere"']];
 
 /** What every leg of a call has from its call. */
-export interface LegContext {
+export interface LegHome {
   readonly scope: CallScope;
   readonly layer: Layer;
   readonly options: B2buaOptions;
@@ -29,8 +34,12 @@ export interface LegContext {
   readonly callerUri: string;
   readonly callerDisplay: string;
   readonly identity: Header;
-  /** The caller's SDP in force, '' when there is none yet. */
-  callerSdp(): string;
+}
+
+/** Who acts on what happens to a leg. */
+export interface LegUser {
+  /** What to offer where an INVITE without an offer is refused; '' when there is nothing. */
+  sdpToOffer(leg: PeerLeg): string;
   legProvisional(leg: PeerLeg, response: SipResponse): void;
   legAnswered(leg: PeerLeg, sdp: string): void;
   /** The leg is over before it answered; it has been released. */
@@ -39,12 +48,39 @@ export interface LegContext {
   legInviteCancelled(leg: PeerLeg): void;
   legAck(leg: PeerLeg): void;
   legRequest(leg: PeerLeg, tx: ServerTx, request: SipRequest): void;
+  /** The far end wants the caller sent elsewhere. */
+  legRefer(leg: PeerLeg, tx: ServerTx, request: SipRequest): void;
+  /** Somebody is to take the far end's place. */
+  legReplace(leg: PeerLeg, tx: ServerTx): void;
   /** The far end hung up, or was lost. */
   legBye(leg: PeerLeg, request: SipRequest | undefined): void;
+  /** It was released by us. */
+  legReleased?(leg: PeerLeg): void;
+}
+
+export interface LegSetup {
+  /** The dispatcher's; 0 for one that it does not know. */
+  number: number;
+  /** Its part in the Call-ID, the number by default; unique in the call. */
+  name?: string;
+  /** `target`: where an agent transfers the caller to. */
+  role: 'media' | 'agent' | 'target';
+  uri: string;
+  /** From display name, a byte string; the caller's own where there is none. */
+  display?: string;
+  /** Whether its far end hears a message before he gets the caller. */
+  announced?: boolean;
+  /** Further headers of its INVITE. */
+  headers?: Header;
+  /** Where to send the INVITE whatever the URI says. */
+  target?: Target;
+  /** Shard of its Call-ID; the call's by default. */
+  shard?: number;
 }
 
 export class PeerLeg implements SessionUser {
-  state: 'inviting' | 'answered' | 'joined' | 'released' = 'inviting';
+  /** `announcing`: answered, and hears a message before he gets the caller. */
+  state: 'inviting' | 'announcing' | 'answered' | 'joined' | 'released' = 'inviting';
   answered_ms = 0;
   /** Whether a 18x has been reported. */
   ringing = false;
@@ -57,37 +93,62 @@ export class PeerLeg implements SessionUser {
   private noAnswer: Timer | undefined;
 
   constructor(
-    private readonly context: LegContext,
-    readonly number: number,
-    readonly role: 'media' | 'agent',
-    readonly uri: string,
-    /** From display name, a byte string; '' for the caller's own. */
-    private readonly display: string,
+    private readonly home: LegHome,
+    public user: LegUser,
+    private readonly setup: LegSetup,
   ) {}
+
+  get number(): number {
+    return this.setup.number;
+  }
+
+  get role(): LegSetup['role'] {
+    return this.setup.role;
+  }
+
+  get announced(): boolean {
+    return this.setup.announced ?? false;
+  }
 
   /** The dialog with the far end. */
   get session(): Session {
     return this.current as Session;
   }
 
+  /** A leg whose far end has called us, to take somebody's place. Its INVITE is still to be answered. */
+  static incoming(home: LegHome, user: LegUser, tx: ServerTx): PeerLeg {
+    const leg = new PeerLeg(home, user, { number: 0, role: 'target', uri: '' });
+    leg.current = Session.incoming(home.scope, home.layer, tx, home.scope.token(), leg);
+    return leg;
+  }
+
+  /** Whether its INVITE asked for an offer. */
+  get late(): boolean {
+    return this.offer === '';
+  }
+
   /** Sends the INVITE, with `offer` or, with '', without one. */
   start(offer: string): void {
-    const { scope, options } = this.context;
+    const { scope, options } = this.home;
     this.offer = offer;
-    const limit_ms = this.role === 'agent' ? options.agent_ring_timeout_ms : MEDIA_SETUP_TIMEOUT_MS;
-    this.noAnswer = scope.timers.set(limit_ms, () => this.giveUp());
+    const limits_ms = {
+      agent: options.agent_ring_timeout_ms,
+      media: MEDIA_SETUP_TIMEOUT_MS,
+      target: TRANSFER_TIMEOUT_MS,
+    };
+    this.noAnswer = scope.timers.set(limits_ms[this.role], () => this.giveUp());
     if (this.role === 'agent')
       this.noResponse = scope.timers.set(options.agent_no_response_timeout_ms, () => this.giveUp());
-    scope.resolve(
-      this.uri,
-      (targets) => {
-        if (this.state !== 'inviting') return;
-        this.targets = targets;
-        if (targets.length === 0) this.fail(503);
-        else this.attempt();
-      },
-      true,
-    );
+    const { target, uri } = this.setup;
+    if (target !== undefined) return this.found([target]);
+    scope.resolve(uri, (targets) => this.found(targets), true);
+  }
+
+  private found(targets: readonly Target[]): void {
+    if (this.state !== 'inviting') return;
+    this.targets = targets;
+    if (targets.length === 0) this.fail(503);
+    else this.attempt();
   }
 
   /** Whether this leg offers early although the engine's default is late. */
@@ -103,6 +164,7 @@ export class PeerLeg implements SessionUser {
     const inviting = this.state === 'inviting';
     this.state = 'released';
     this.stopTimers();
+    this.user.legReleased?.(this);
     const session = this.current;
     if (session === undefined || session.ended) return;
     if (inviting) session.cancel(headers);
@@ -110,21 +172,23 @@ export class PeerLeg implements SessionUser {
   }
 
   private attempt(): void {
-    const { scope, layer, id, shard, maxForwards, callerUri, callerDisplay, identity } = this.context;
+    const { scope, layer, id, shard, maxForwards, callerUri, callerDisplay, identity } = this.home;
     const target = this.targets[this.nextTarget++] as Target;
-    const display = this.display === '' ? callerDisplay : this.display;
+    const { headers = [], name = String(this.number), uri } = this.setup;
+    const display = this.setup.display || callerDisplay;
+    const callers = this.role === 'media' ? [] : identity.map((header) => withName(header, display));
     const session = Session.outgoing(
       scope,
       layer,
       {
-        callId: mintCallId(`${id}.${this.number}.${this.attempts++}.`, shard),
+        callId: mintCallId(`${id}.${name}.${this.attempts++}.`, this.setup.shard ?? shard),
         localTag: scope.token(),
-        uri: this.uri,
+        uri,
         from: formatNameAddr(display, callerUri),
-        to: `<${this.uri}>`,
+        to: `<${uri}>`,
         maxForwards,
         routes: [],
-        headers: this.role === 'agent' ? identity.map((header) => withName(header, display)) : [],
+        headers: [...callers, ...headers],
         target,
       },
       this,
@@ -139,16 +203,16 @@ export class PeerLeg implements SessionUser {
 
   private provisional(response: SipResponse): void {
     if (this.state !== 'inviting') return;
-    this.context.scope.timers.cancel(this.noResponse);
-    if (response.status > 100) this.context.legProvisional(this, response);
+    this.home.scope.timers.cancel(this.noResponse);
+    if (response.status > 100) this.user.legProvisional(this, response);
   }
 
   private answered(session: Session, sdp: string): void {
     if (this.state !== 'inviting') return session.bye();
     this.stopTimers();
-    this.answered_ms = this.context.scope.timers.now_ms;
+    this.answered_ms = this.home.scope.timers.now_ms;
     this.state = 'answered';
-    this.context.legAnswered(this, sdp);
+    this.user.legAnswered(this, sdp);
   }
 
   private refused(session: Session, status: number): void {
@@ -156,7 +220,7 @@ export class PeerLeg implements SessionUser {
     if (this.state !== 'inviting') return;
     const unreachable = status === 408 || status === 503;
     if (unreachable && !this.ringing && this.nextTarget < this.targets.length) return this.attempt();
-    const offer = this.context.callerSdp();
+    const offer = this.user.sdpToOffer(this);
     if (this.offer === '' && offer !== '' && WANTS_OFFER.has(status)) {
       this.offer = offer;
       this.nextTarget--;
@@ -167,32 +231,32 @@ export class PeerLeg implements SessionUser {
 
   private giveUp(): void {
     this.release();
-    this.context.legRefused(this, 408);
+    this.user.legRefused(this, 408);
   }
 
   private fail(status: number): void {
     this.state = 'released';
     this.stopTimers();
-    this.context.legRefused(this, status);
+    this.user.legRefused(this, status);
   }
 
   private stopTimers(): void {
-    this.context.scope.timers.cancel(this.noResponse);
-    this.context.scope.timers.cancel(this.noAnswer);
+    this.home.scope.timers.cancel(this.noResponse);
+    this.home.scope.timers.cancel(this.noAnswer);
   }
 
   // The far end's own requests.
 
   onInvite(): void {
-    this.context.legInvite(this);
+    this.user.legInvite(this);
   }
 
   onInviteCancelled(): void {
-    this.context.legInviteCancelled(this);
+    this.user.legInviteCancelled(this);
   }
 
   onAck(): void {
-    this.context.legAck(this);
+    this.user.legAck(this);
   }
 
   onLost(session: Session): void {
@@ -201,7 +265,15 @@ export class PeerLeg implements SessionUser {
   }
 
   onRequest(_session: Session, tx: ServerTx, request: SipRequest): void {
-    this.context.legRequest(this, tx, request);
+    this.user.legRequest(this, tx, request);
+  }
+
+  onRefer(_session: Session, tx: ServerTx, request: SipRequest): void {
+    this.user.legRefer(this, tx, request);
+  }
+
+  onReplace(_session: Session, tx: ServerTx): void {
+    this.user.legReplace(this, tx);
   }
 
   onBye(_session: Session, request: SipRequest): void {
@@ -212,7 +284,7 @@ export class PeerLeg implements SessionUser {
     if (this.state === 'released') return;
     this.state = 'released';
     this.stopTimers();
-    this.context.legBye(this, request);
+    this.user.legBye(this, request);
   }
 }
 

@@ -44,7 +44,6 @@ export class SessionTimer {
     const interval_s = Math.max(this.interval_s || INTERVAL_S, this.minimum_s);
     const refresher = this.interval_s === 0 ? '' : `;refresher=${this.weRefresh ? 'uac' : 'uas'}`;
     return [
-      ['Supported', 'timer'],
       ['Session-Expires', `${interval_s}${refresher}`],
       ['Min-SE', String(this.minimum_s)],
     ];
@@ -86,9 +85,7 @@ export class SessionTimer {
     const refresher = peerCan ? (asked.refresher ?? 'uac') : 'uas';
     this.start(asked.interval_s, refresher === 'uas');
     const header = ['Session-Expires', `${asked.interval_s};refresher=${refresher}`] as const;
-    return refresher === 'uac'
-      ? [['Require', 'timer'], ['Supported', 'timer'], header]
-      : [['Supported', 'timer'], header];
+    return refresher === 'uac' ? [['Require', 'timer'], header] : [header];
   }
 
   /** No timer is agreed on. */

@@ -46,6 +46,10 @@ export interface SessionUser {
   onLost(session: Session): void;
   /** Any other request inside the dialog that the session does not answer by itself. */
   onRequest(session: Session, tx: ServerTx, request: SipRequest): void;
+  /** The peer wants the other side sent elsewhere; `respond` answers it. */
+  onRefer(session: Session, tx: ServerTx, request: SipRequest): void;
+  /** Somebody is to take the peer's place (RFC 3891): a new dialog begins with that INVITE, or it is refused. */
+  onReplace(session: Session, tx: ServerTx): void;
   /** The peer hung up; it has been answered. */
   onBye(session: Session, request: SipRequest): void;
 }

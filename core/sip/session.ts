@@ -6,21 +6,22 @@
  * user, what the user wants goes out; it decides nothing about the call.
  */
 import { assert } from '../assert.js';
-import type { Timer } from '../timers.js';
 import { buildResponse } from './build.js';
 import { flatten } from './bytes.js';
 import type { CallScope } from './call-scope.js';
 import { Dialog } from './dialog.js';
-import { contactOf, dialogRequest } from './dialog-request.js';
-import { ALLOW } from './environment.js';
+import { contactOf } from './dialog-request.js';
+import { DialogSender, NO_CONTENT } from './dialog-sender.js';
+import { ALLOW, SUPPORTED } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { bodyIsSdp, sdpOf, takesUpdate } from './message-facts.js';
 import { OwnDescription } from './own-description.js';
-import { alignTo, extendTo, rejectAll } from './sdp.js';
+import { type InviteDialog, OwnInvite } from './own-invite.js';
+import type { Replaces } from './refer.js';
+import { alignTo, extendTo } from './sdp.js';
 import { MIN_SE_S, SessionTimer } from './session-timer.js';
 import {
   type ClientTx,
-  DISCARD,
   type Header,
   type InviteOutcome,
   type Layer,
@@ -30,11 +31,10 @@ import {
   type ServerTx,
   type SessionUser,
 } from './session-user.js';
-import { branchOf } from './transaction-key.js';
 import type { Path } from './transport.js';
 import { Unacknowledged } from './unacknowledged.js';
 
-export class Session implements RequestOwner {
+export class Session implements InviteDialog {
   /** The peer's SDP in force, '' before the first. */
   remoteSdp = '';
   /** The first INVITE has got its 2xx, or we have sent ours. */
@@ -42,18 +42,9 @@ export class Session implements RequestOwner {
   ended = false;
   private readonly key: string;
   private readonly own: OwnDescription;
-  private localPending = false;
-  /** Our INVITE without a final response. */
-  private inviteTx: ClientTx | undefined;
-  private outcome: InviteOutcome | undefined;
-  /** CANCEL of an INVITE that is not sent yet: where to is still being asked. */
-  private cancelWaiting: Header | undefined;
-  /** Until when a re-INVITE may be answered provisionally only. */
-  private inviteLimit: Timer | undefined;
-  /** Sequence number of our INVITE's 2xx that is still to be acknowledged. */
-  private ackDue: number | undefined;
-  private lastAck = '';
-  private lastAckPath: Path | undefined;
+  private readonly sender: DialogSender;
+  /** Our INVITEs. */
+  private readonly ownInvite: OwnInvite;
   /** The peer's INVITE without our final response. */
   private openInvite: ServerTx | undefined;
   /** The offer in it, '' when it had none. It is in force once we have accepted it. */
@@ -71,11 +62,13 @@ export class Session implements RequestOwner {
     private readonly layer: Layer,
     readonly dialog: Dialog,
     /** Local socket and the peer's address. */
-    private path: Path,
+    path: Path,
     private readonly user: SessionUser,
-    private readonly initial: OutgoingInvite | undefined,
+    initial: OutgoingInvite | undefined,
   ) {
     this.own = new OwnDescription(String(Math.floor(scope.random() * 2 ** 31)));
+    this.sender = new DialogSender(scope, layer, dialog, path, initial);
+    this.ownInvite = new OwnInvite(scope, layer, this.sender, this.own, this);
     this.key = registryKey(dialog.localTag);
     scope.set(this.key, this);
     this.timer = new SessionTimer(
@@ -119,8 +112,8 @@ export class Session implements RequestOwner {
   /** Whether an INVITE of either side is under way, up to its ACK: no other may start. */
   get busy(): boolean {
     return (
-      this.outcome !== undefined ||
-      this.ackDue !== undefined ||
+      this.ownInvite.open ||
+      this.ownInvite.acknowledgeDue ||
       this.openInvite !== undefined ||
       this.unacknowledged !== undefined
     );
@@ -128,12 +121,17 @@ export class Session implements RequestOwner {
 
   /** An INVITE of ours waits for its final response. */
   get inviting(): boolean {
-    return this.outcome !== undefined;
+    return this.ownInvite.open;
   }
 
   /** The offer of the peer's INVITE that is still to be answered, '' when it has none. */
   get peerOffer(): string {
     return this.openOffer;
+  }
+
+  /** Our 2xx has not been acknowledged. */
+  get awaitsAck(): boolean {
+    return this.unacknowledged !== undefined;
   }
 
   /** Whether an INVITE of the peer waits for our answer. */
@@ -143,42 +141,22 @@ export class Session implements RequestOwner {
 
   /** Sends an INVITE or re-INVITE, with `sdp` as the offer or, with '', without one. */
   invite(sdp: string, outcome: InviteOutcome): void {
-    assert(this.outcome === undefined && this.ackDue === undefined, 'one INVITE at a time');
-    this.outcome = outcome;
-    this.cancelWaiting = undefined;
-    this.localPending = sdp !== '';
-    if (this.established)
-      this.inviteLimit = this.scope.timers.set(64 * this.layer.times.t1_ms, () => this.cancel([]));
-    if (sdp !== '') this.ownSdp(extendTo(this.localSdp, sdp));
-    this.sendInvite();
-  }
-
-  private sendInvite(): void {
-    const body = this.localPending ? this.localSdp : '';
-    const first = this.initial !== undefined && !this.established ? this.initial.headers : [];
-    const headers = [...first, ...this.timer.requestHeaders()];
-    this.request('INVITE', body, body === '' ? '' : 'application/sdp', headers, this, (tx) => {
-      this.inviteTx = tx;
-      if (this.cancelWaiting !== undefined) tx.cancel(this.cancelWaiting);
-    });
+    this.ownInvite.send(sdp === '' ? '' : this.ownSdp(extendTo(this.localSdp, sdp)), outcome);
   }
 
   /** Gives up our INVITE: CANCEL as soon as it may go. A 2xx that crosses it still comes to the user. */
   cancel(headers: Header): void {
-    if (this.inviteTx !== undefined) this.inviteTx.cancel(headers);
-    else if (this.outcome !== undefined) this.cancelWaiting ??= headers;
+    this.ownInvite.cancel(headers);
   }
 
   /** Acknowledges a 2xx whose INVITE had no offer. `sdp` answers its offer; '' refuses every stream. */
   acknowledge(sdp: string): void {
-    assert(this.ackDue !== undefined, 'there is a 2xx to acknowledge');
-    const answer = sdp === '' ? rejectAll(this.remoteSdp) : alignTo(this.remoteSdp, sdp);
-    this.sendAck(this.ownSdp(answer));
+    this.ownInvite.acknowledge(sdp);
   }
 
   /** Whether a 2xx of the peer waits for `acknowledge`. */
   get acknowledgeDue(): boolean {
-    return this.ackDue !== undefined;
+    return this.ownInvite.acknowledgeDue;
   }
 
   /** Answers the open INVITE of the peer provisionally. `tag` is the To-tag to show, ours by default. */
@@ -205,7 +183,7 @@ export class Session implements RequestOwner {
     const tx = this.openInvite;
     assert(tx !== undefined, 'there is an INVITE to accept');
     this.openInvite = undefined;
-    this.established = true;
+    this.establish();
     this.dialog.localTag = tag;
     this.takeRemote(this.openOffer);
     const own = this.ownSdp(
@@ -215,7 +193,12 @@ export class Session implements RequestOwner {
       buildResponse(tx.request, tx.path, 200, {
         toTag: tag,
         contact: this.contact(),
-        headers: [['Allow', ALLOW], ['Accept', 'application/sdp'], ...this.timer.agree(tx.request)],
+        headers: [
+          ['Allow', ALLOW],
+          ['Accept', 'application/sdp'],
+          ['Supported', SUPPORTED.join(', ')],
+          ...this.timer.agree(tx.request),
+        ],
         contentType: 'application/sdp',
         body: own,
       }),
@@ -256,8 +239,8 @@ export class Session implements RequestOwner {
   send(method: string, body: string, contentType: string, headers: Header, owner: RequestOwner): void {
     const own =
       contentType === 'application/sdp' && body !== '' ? this.ownSdp(extendTo(this.localSdp, body)) : body;
-    const all = method === 'UPDATE' ? [...headers, ...this.timer.requestHeaders()] : headers;
-    this.request(method, own, contentType, all, owner, () => {});
+    const all = method === 'UPDATE' ? [...headers, ...this.inviteHeaders()] : headers;
+    this.sender.request(method, { headers: all, body: own, contentType }, owner);
   }
 
   /** The peer's 2xx to an UPDATE that `send` sent. */
@@ -273,8 +256,8 @@ export class Session implements RequestOwner {
     this.ended = true;
     this.timer.stop();
     this.closeInvites();
-    this.request('BYE', '', '', headers, this, () => {});
-    this.settle();
+    this.sender.request('BYE', { ...NO_CONTENT, headers }, this);
+    this.ownInvite.settle();
   }
 
   /** Hangs up as soon as our 2xx has been acknowledged, or will not be (RFC 3261 15). */
@@ -291,28 +274,13 @@ export class Session implements RequestOwner {
     this.unacknowledged?.stop();
     this.unacknowledged = undefined;
     this.scope.delete(this.key);
-    this.settle();
+    this.ownInvite.settle();
   }
 
   /** No INVITE outlives the dialog: what the peer waits for is answered (15.1.2), what we wait for given up. */
   private closeInvites(): void {
     this.refuseInvite(487);
-    if (this.ackDue !== undefined) this.acknowledge('');
-    this.cancel([]);
-  }
-
-  /** Who waits for the answer to our INVITE learns that the dialog is gone; a late 2xx is acknowledged. */
-  private settle(): void {
-    const outcome = this.outcome;
-    if (outcome === undefined) return;
-    this.scope.timers.cancel(this.inviteLimit);
-    this.outcome = {
-      answered: () => {
-        if (this.ackDue !== undefined) this.acknowledge('');
-      },
-      refused() {},
-    };
-    outcome.refused(481);
+    this.ownInvite.close();
   }
 
   /** An SDP of the peer's that came outside INVITE (UPDATE). */
@@ -349,12 +317,29 @@ export class Session implements RequestOwner {
         if (SessionTimer.refuses(request)) return this.respond(tx, 422, [['Min-SE', String(MIN_SE_S)]]);
         this.dialog.refreshTarget(request);
         return this.user.onRequest(this, tx, request);
+      case 'REFER':
+        return this.user.onRefer(this, tx, request);
+      case 'NOTIFY':
+        // Nobody here has subscribed to anything.
+        return this.respond(tx, 481);
       case 'INFO':
       case 'MESSAGE':
         return this.user.onRequest(this, tx, request);
       default:
         return this.respond(tx, 405, [['Allow', ALLOW]]);
     }
+  }
+
+  /** Whether a Replaces names this dialog (RFC 3891 3); one that is not answered yet cannot be replaced. */
+  isNamed({ callId, toTag, fromTag }: Replaces): boolean {
+    const { dialog } = this;
+    if (!this.established || this.ended) return false;
+    return dialog.callId === callId && dialog.localTag === toTag && dialog.remoteTag === fromTag;
+  }
+
+  /** An INVITE from somebody who is to take the peer's place. */
+  replace(tx: ServerTx): void {
+    this.user.onReplace(this, tx);
   }
 
   /** The ACK to our 2xx. */
@@ -370,40 +355,42 @@ export class Session implements RequestOwner {
   }
 
   response(tx: ClientTx, response: SipResponse): void {
-    if (tx.method !== 'INVITE') {
-      if (tx.method === 'BYE' && response.status >= 200) this.forget();
-      return;
-    }
-    const outcome = this.outcome;
-    if (tx !== this.inviteTx || outcome === undefined) return this.responseAgain(response);
-    if (response.status < 200) return outcome.provisional?.(response);
-    if (response.status === 422 && this.timer.tooBrief(response)) return this.sendInvite();
-    this.inviteOver();
-    if (response.status >= 300) return outcome.refused(response.status);
-    if (this.established) this.dialog.refreshTarget(response);
-    else this.dialog.establish(response);
-    this.established = true;
-    this.peerUpdates = takesUpdate(response);
-    this.timer.accepted(response);
-    this.ackDue = response.cseq;
-    const sdp = sdpOf(response);
-    this.takeRemote(sdp);
-    if (this.localPending) this.sendAck('');
-    outcome.answered(sdp);
+    if (tx.method === 'INVITE') this.ownInvite.response(tx, response);
+    else if (tx.method === 'BYE' && response.status >= 200) this.forget();
   }
 
   noResponse(tx: ClientTx): void {
-    if (tx.method === 'BYE') return this.forget();
-    const outcome = this.outcome;
-    if (tx !== this.inviteTx || outcome === undefined) return;
-    this.inviteOver();
-    outcome.refused(408);
+    if (tx.method === 'BYE') this.forget();
+    else this.ownInvite.noResponse(tx);
   }
 
-  private inviteOver(): void {
-    this.scope.timers.cancel(this.inviteLimit);
-    this.inviteTx = undefined;
-    this.outcome = undefined;
+  // What our INVITEs ask of the dialog.
+
+  inviteHeaders(): Header {
+    return [['Supported', SUPPORTED.join(', ')], ...this.timer.requestHeaders()];
+  }
+
+  tooBrief(response: SipResponse): boolean {
+    return this.timer.tooBrief(response);
+  }
+
+  accepted(response: SipResponse): void {
+    if (this.established) this.dialog.refreshTarget(response);
+    else this.dialog.establish(response);
+    this.establish();
+    this.peerUpdates = takesUpdate(response);
+    this.timer.accepted(response);
+    this.takeRemote(sdpOf(response));
+  }
+
+  private establish(): void {
+    this.established = true;
+    this.sender.established();
+  }
+
+  /** A 2xx whose transaction is over: ours to acknowledge, or a late fork's. */
+  answeredAgain(response: SipResponse): void {
+    this.ownInvite.again(response);
   }
 
   cancelled(tx: ServerTx): void {
@@ -423,7 +410,7 @@ export class Session implements RequestOwner {
   }
 
   private receiveInvite(tx: ServerTx, request: SipRequest): void {
-    if (this.outcome !== undefined || this.ackDue !== undefined) return this.respond(tx, 491);
+    if (this.ownInvite.open || this.ownInvite.acknowledgeDue) return this.respond(tx, 491);
     if (this.openInvite !== undefined || this.unacknowledged !== undefined) {
       return this.respond(tx, 500, [['Retry-After', '1']]);
     }
@@ -433,27 +420,6 @@ export class Session implements RequestOwner {
     this.dialog.refreshTarget(request);
     this.openOffer = flatten(request.body);
     this.user.onInvite(this, request);
-  }
-
-  /** A 2xx after the first: our ACK was lost, or a proxy forked and this one came second (13.2.2.4). */
-  private responseAgain(response: SipResponse): void {
-    if (response.status < 200 || response.status >= 300) return;
-    if (response.toTag === this.dialog.remoteTag) {
-      if (this.lastAckPath !== undefined && this.ackDue === undefined)
-        this.scope.send(this.lastAckPath, this.lastAck);
-      return;
-    }
-    const other = this.dialog.fork(response.cseq);
-    other.establish(response);
-    const offer = this.localPending ? '' : sdpOf(response);
-    const offered = offer !== '';
-    const answer = offered ? this.own.signed(rejectAll(offer), this.scope.sentBy(this.path.socket)) : '';
-    this.sendIn(other, 'ACK', answer, offered ? 'application/sdp' : '', [], (text, path) =>
-      this.scope.send(path, text),
-    );
-    this.sendIn(other, 'BYE', '', '', [], (text, path, branch) => {
-      this.layer.request('BYE', branch, text, path, DISCARD);
-    });
   }
 
   private neverAcknowledged(): void {
@@ -497,79 +463,11 @@ export class Session implements RequestOwner {
     });
   }
 
-  private sendAck(body: string): void {
-    const cseq = this.ackDue;
-    this.ackDue = undefined;
-    assert(cseq !== undefined, 'an ACK answers a 2xx');
-    this.sendIn(
-      this.dialog,
-      'ACK',
-      body,
-      body === '' ? '' : 'application/sdp',
-      [],
-      (text, path) => {
-        this.lastAck = flatten(text);
-        this.lastAckPath = path;
-        this.scope.send(path, text);
-      },
-      cseq,
-    );
-  }
-
-  private request(
-    method: string,
-    body: string,
-    contentType: string,
-    headers: Header,
-    owner: RequestOwner,
-    started: (tx: ClientTx) => void,
-  ): void {
-    this.dialog.localCseq++;
-    this.sendIn(this.dialog, method, body, contentType, headers, (text, path, branch) => {
-      // The dialog ended while it was asked where the peer is.
-      if (this.ended && method === 'INVITE') return;
-      started(this.layer.request(method, branch, text, path, owner));
-    });
-  }
-
-  /** Builds a request in `dialog`, finds where it goes and hands it to `send`. */
-  private sendIn(
-    dialog: Dialog,
-    method: string,
-    body: string,
-    contentType: string,
-    headers: Header,
-    send: (text: string, path: Path, branch: string) => void,
-    cseq = dialog === this.dialog ? dialog.localCseq : dialog.localCseq + (method === 'ACK' ? 0 : 1),
-  ): void {
-    const first = this.established ? undefined : this.initial;
-    const maxForwards = first?.maxForwards ?? 70;
-    const build = (path: Path): void => {
-      const branch = branchOf(this.scope.token());
-      const sentBy = this.scope.sentBy(path.socket);
-      send(
-        dialogRequest(dialog, { method, cseq, branch, sentBy, maxForwards, headers, contentType, body }),
-        path,
-        branch,
-      );
-    };
-    if (first !== undefined) return build(this.path);
-    this.scope.resolve(
-      dialog.nextHop(),
-      (targets) => {
-        const target = targets[0];
-        // A peer whose Contact cannot be resolved is reached where its last message came from.
-        build(target === undefined ? this.path : { ...this.path, host: target.host, port: target.port });
-      },
-      false,
-    );
-  }
-
   private contact(): string {
-    return contactOf(this.scope.sentBy(this.path.socket));
+    return contactOf(this.sender.sentBy);
   }
 
   private ownSdp(sdp: string): string {
-    return this.own.take(sdp, this.scope.sentBy(this.path.socket));
+    return this.own.take(sdp, this.sender.sentBy);
   }
 }

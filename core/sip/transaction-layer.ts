@@ -116,6 +116,11 @@ export class TransactionLayer<Owner> {
     this.take(parseMessage(text), path);
   }
 
+  /** Whether a request of ours waits for such a response. */
+  awaits(response: SipResponse): boolean {
+    return this.clients.get(response.via.branch)?.method === response.method;
+  }
+
   /** The same, read already. */
   take(message: SipRequest | SipResponse | ParseFailure, path: Path): void {
     this.counters.received++;
@@ -124,7 +129,7 @@ export class TransactionLayer<Owner> {
         this.receiveRequest(message, path);
         break;
       case 'response':
-        this.receiveResponse(message);
+        this.receiveResponse(message, path);
         break;
       case 'failure':
         this.receiveGarbage(message, path);
@@ -204,13 +209,13 @@ export class TransactionLayer<Owner> {
   }
 
   /** RFC 3261 section 17.1.3. */
-  private receiveResponse(response: SipResponse): void {
+  private receiveResponse(response: SipResponse, path: Path): void {
     const method = response.method;
     const branch = response.via.branch;
     const tx = this.clients.get(method === 'CANCEL' ? cancelKey(branch) : branch);
     if (tx && tx.method === method) tx.onResponse(response);
     else if (method === 'INVITE' && response.status >= 200 && response.status < 300)
-      this.user.stray(response);
+      this.user.stray(response, path);
     else this.counters.strayResponses++;
   }
 

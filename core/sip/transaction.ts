@@ -31,7 +31,7 @@ export interface TransactionUser<Owner> {
   /** The request could not be sent; the transaction is over. */
   transportError(tx: ClientTransaction<Owner>): void;
   /** A 2xx to an INVITE for which no transaction is left that would report it. */
-  stray(response: SipResponse): void;
+  stray(response: SipResponse, path: Path): void;
 }
 
 /** Counts since the layer was made. */

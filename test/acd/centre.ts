@@ -5,7 +5,7 @@ import { Dispatcher, type DispatcherOptions } from '../../core/acd/dispatcher.js
 import type { AgentConfig, FlowConfig } from '../../core/acd/provisioning.js';
 import type { CallRecord, CdrRecord, StoreRecord } from '../../core/acd/records.js';
 import type { AgentRow, CallRow, FlowRow } from '../../core/acd/view.js';
-import type { Connect, Decision, LegFailed, Media, Report } from '../../core/messages.js';
+import type { Connect, ConnectAnnounced, Decision, LegFailed, Media, Report } from '../../core/messages.js';
 import { TimerWheel } from '../../core/timers.js';
 import { checkInvariants } from '../../tools/sim/invariants.js';
 
@@ -43,12 +43,14 @@ export function agentConfig(config: Partial<AgentConfig> & { id: string }): Agen
   };
 }
 
-const OPTIONS: DispatcherOptions = {
+export const OPTIONS: DispatcherOptions = {
   wrapup_s: 30,
   reject_on_no_agents: true,
   chat_dispatch_policy: 'balancing',
   internal_call_dispatching: true,
   max_rejections: 10,
+  message_timeout_s: 600,
+  transfer: { allow: ['acd.example:5060'], to_locations: true },
   max_calls: 1000,
   queue_pos_param: '',
 };
@@ -132,8 +134,8 @@ export class Centre {
   }
 
   /** The last leg that was to be made for the call. */
-  connect(call: string): Connect {
-    const connects = this.decisions.filter((d): d is Connect => d.kind === 'connect' && d.call === call);
+  connect(call: string): Connect | ConnectAnnounced {
+    const connects = this.decisions.filter(isConnect).filter((d) => d.call === call);
     const last = connects.at(-1);
     if (last === undefined) throw new Error(`no leg was made for ${call}`);
     return last;
@@ -141,7 +143,7 @@ export class Centre {
 
   /** The URIs of the legs made for the call, in order. */
   uris(call: string): string[] {
-    return this.decisions.flatMap((d) => (d.kind === 'connect' && d.call === call ? [d.uri] : []));
+    return this.decisions.filter(isConnect).flatMap((d) => (d.call === call ? [d.uri] : []));
   }
 
   get cdrs(): CdrRecord[] {
@@ -195,4 +197,8 @@ export class Centre {
     out.clear();
     checkInvariants(this.dispatcher);
   }
+}
+
+function isConnect(decision: Decision): decision is Connect | ConnectAnnounced {
+  return decision.kind === 'connect' || decision.kind === 'connect_announced';
 }

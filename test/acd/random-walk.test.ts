@@ -36,19 +36,27 @@ class Dice {
 /** The legs of one call as its worker has them. */
 class WorkerCall {
   readonly setup = new Map<number, 'media' | 'agent'>();
+  /** Of legs with a message for the agent: what comes next. */
+  readonly announced = new Map<number, 'answer' | 'message' | 'join'>();
   joined = 0;
   answered = false;
   used = 0;
 
   obey(decision: Decision): void {
-    if (decision.kind === 'connect') {
+    if (decision.kind === 'connect' || decision.kind === 'connect_announced') {
+      const announced = decision.kind === 'connect_announced';
       for (const [leg, role] of this.setup) {
-        if (!this.answered || role === decision.role) this.setup.delete(leg);
+        const besides = this.answered || announced || this.announced.has(leg);
+        if (role === decision.role || !besides) this.setup.delete(leg);
       }
       assert.ok(decision.leg > this.used, 'a leg number is used once');
-      this.used = decision.leg;
+      this.used = announced ? decision.announcement_leg : decision.leg;
+      if (announced) this.announced.set(decision.leg, 'answer');
       this.setup.set(decision.leg, decision.role);
-    } else if (decision.kind === 'drop') this.setup.delete(decision.leg);
+    } else if (decision.kind === 'drop') {
+      this.setup.delete(decision.leg);
+      if (this.joined === decision.leg) this.joined = 0;
+    }
   }
 }
 
@@ -131,8 +139,10 @@ class Walk {
       centre.ended(id, leg);
     } else if (setup.length > 0) {
       const leg = dice.pick(setup);
+      if (dice.chance(80) && this.announce(id, call, leg)) return;
       call.setup.delete(leg);
-      if (dice.chance(55)) {
+      const ready = (call.announced.get(leg) ?? 'join') === 'join';
+      if (ready && dice.chance(55)) {
         call.joined = leg;
         call.answered = true;
         centre.connected(id, leg);
@@ -144,6 +154,17 @@ class Walk {
           dice.pick(['peer', 'peer', 'caller']),
         );
     }
+  }
+
+  /** The next step of an agent's leg whose message is not over; false for every other. */
+  private announce(id: string, call: WorkerCall, leg: number): boolean {
+    const next = call.announced.get(leg);
+    if (next === undefined || next === 'join') return false;
+    if (next === 'answer')
+      this.centre.report({ kind: 'leg_answered', call: id, leg, answered_ms: this.centre.now_ms });
+    else this.centre.report({ kind: 'leg_announced', call: id, leg });
+    call.announced.set(leg, next === 'answer' ? 'message' : 'join');
+    return true;
   }
 
   /** A report that crossed a decision: its leg is not wanted any more. */
@@ -187,6 +208,7 @@ class Walk {
         priority: dice.roll(3),
         max_wrapup_s: dice.pick([0, 5, 100]),
         message_welcome: dice.chance(50) ? 'sip:welcome@media' : '',
+        message_flow_id: dice.chance(30) ? 'sip:flowid@media' : '',
         message_dissuading: dice.chance(60) ? 'sip:dissuade@media' : '',
         dissuading_hangup: dice.chance(40),
         dissuading_onhold_s: dice.pick([0, 1, 30]),
@@ -233,7 +255,16 @@ for (const { seed, options } of walks) {
       for (const agent of walk.centre.dispatcher.acd.agents.values()) seen.add(agent.state);
     }
     walk.finish();
-    for (const state of ['welcome', 'dissuading1', 'dissuading2', 'queued', 'toagent', 'incall', 'inchat']) {
+    for (const state of [
+      'welcome',
+      'dissuading1',
+      'dissuading2',
+      'queued',
+      'preagent',
+      'toagent',
+      'incall',
+      'inchat',
+    ]) {
       t.ok(seen.has(state), `the walk came through ${state}`);
     }
     const { dispatcher, timers } = walk.centre;

@@ -1,20 +1,10 @@
 /** The dispatcher after a restart: everything is as it was, once the workers have said which calls they still have. */
 import t from 'tap';
-import { Dispatcher, type DispatcherOptions } from '../../core/acd/dispatcher.js';
+import { Dispatcher } from '../../core/acd/dispatcher.js';
 import type { Memory } from '../../core/acd/memory.js';
 import type { Decision } from '../../core/messages.js';
 import { TimerWheel } from '../../core/timers.js';
-import { agentConfig, Centre, flowConfig } from './centre.js';
-
-const OPTIONS: DispatcherOptions = {
-  wrapup_s: 30,
-  reject_on_no_agents: true,
-  chat_dispatch_policy: 'balancing',
-  internal_call_dispatching: true,
-  max_rejections: 10,
-  max_calls: 1000,
-  queue_pos_param: '',
-};
+import { agentConfig, Centre, flowConfig, OPTIONS } from './centre.js';
 
 /** As a journal keeps it. */
 const kept = (memory: Memory): Memory => JSON.parse(JSON.stringify(memory)) as Memory;

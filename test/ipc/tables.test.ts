@@ -61,6 +61,7 @@ const ENGINE: EngineRow = {
   logged_in_agents: 15,
   free_agents: 16,
   internal_dispatching: true,
+  bridges: 2,
   ...COUNTS,
   ...ONHOLD,
   ...WAITS,

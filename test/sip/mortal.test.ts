@@ -10,6 +10,10 @@ await import('./crossing.test.js');
 await import('./inside-dialog.test.js');
 await import('./session-timer.test.js');
 await import('./chat.test.js');
+await import('./announcement.test.js');
+await import('./transfer.test.js');
+await import('./strays.test.js');
+await import('./replaces.test.js');
 await import('./random-calls.test.js');
 
 export {};

@@ -11,7 +11,19 @@ const STEPS = 250;
 const STATUSES = [
   100, 180, 183, 199, 200, 200, 200, 202, 302, 400, 404, 408, 415, 481, 486, 488, 491, 500, 503, 603,
 ];
-const METHODS = ['INVITE', 'INVITE', 'BYE', 'UPDATE', 'INFO', 'MESSAGE', 'OPTIONS', 'ACK', 'REFER', 'FOO'];
+const METHODS = [
+  'INVITE',
+  'INVITE',
+  'BYE',
+  'UPDATE',
+  'INFO',
+  'MESSAGE',
+  'OPTIONS',
+  'ACK',
+  'REFER',
+  'REFER',
+  'FOO',
+];
 const PAUSES_MS = [1, 1, 1, 10, 10, 10, 60, 60, 600, 600, 600, 2_100, 9_000, 33_000];
 const REMEMBERED = 24;
 
@@ -73,6 +85,10 @@ class Chaos {
     for (const report of world.reports.splice(0)) {
       this.count(report.kind);
       if (report.kind === 'arrived') this.arrived++;
+      else if (report.kind === 'transfer_asked' && dice.chance(80)) {
+        const { call, transfer } = report;
+        world.decide({ kind: 'transfer', call, transfer, status: dice.chance(90) ? 202 : 403 });
+      }
     }
   }
 
@@ -80,7 +96,10 @@ class Chaos {
   end(): void {
     for (let call = 1; call <= this.arrived; call++)
       this.world.decide({ kind: 'end', call: `call${call}`, status: 480, reason: '' });
+    // Of those that were transferred nobody else has a say.
+    this.world.b2bua.endAll('over');
     this.world.advance(120_000);
+    for (const report of this.world.reports.splice(0)) this.count(report.kind);
   }
 
   private count(what: string): void {
@@ -150,6 +169,23 @@ class Chaos {
     if (die === 1) return world.decide({ kind: 'progress', call });
     if (die < 5) return world.decide({ kind: 'drop', call, leg: Math.max(1, this.legs - dice.roll(3)) });
     const host = dice.chance(4) ? 'nowhere.invalid' : dice.pick(this.servers)?.host;
+    if (die < 9) {
+      const leg = ++this.legs;
+      const announcement = `sip:message@${dice.pick(this.servers)?.host}`;
+      const uri = `sip:x@${host}`;
+      const announcement_leg = ++this.legs;
+      const kind = 'connect_announced';
+      return world.decide({
+        kind,
+        call,
+        leg,
+        role: 'agent',
+        uri,
+        display: '',
+        announcement,
+        announcement_leg,
+      });
+    }
     const role = dice.chance(50) ? 'media' : 'agent';
     world.decide({ kind: 'connect', call, leg: ++this.legs, role, uri: `sip:x@${host}`, display: 'Sales' });
   }
@@ -195,7 +231,9 @@ class Chaos {
     const method = dice.pick(METHODS) ?? 'INFO';
     if (dialog === undefined) return;
     const contentType = dice.chance(5) ? { contentType: 'text/plain' } : {};
-    peer.send(method, { dialog, ...this.withBody(peer), ...contentType });
+    const to = `<sip:x@${dice.chance(10) ? '192.0.2.1' : dice.pick(this.servers)?.host}>`;
+    const headers: [string, string][] = method === 'REFER' ? [['Refer-To', to]] : [];
+    peer.send(method, { dialog, headers, ...this.withBody(peer), ...contentType });
     this.count(method);
   }
 
@@ -233,4 +271,6 @@ t.test('whatever comes in whatever order, nothing breaks and nothing is left', a
     'INVITE to a caller',
   ])
     t.ok((seen.get(what) ?? 0) > WORLDS / 10, `${what} happens`);
+  for (const what of ['leg_announced', 'transferred', 'bridge_ended'])
+    t.ok((seen.get(what) ?? 0) > 2, `${what} happens`);
 });

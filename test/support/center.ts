@@ -12,6 +12,7 @@ export interface TestFlow {
   /** Names of messages of the media server instead of URIs. */
   welcome?: string;
   queue?: string;
+  flow_id?: string;
   flow?: Partial<FlowSeed>;
   agents: Record<string, { temper?: Tempers; logged_in?: boolean }>;
 }
@@ -40,10 +41,11 @@ export class Center {
     try {
       const engine = await TestEngine.start({
         env,
-        flows: Object.entries(flows).map(([flowid, { welcome, queue, flow }]) => ({
+        flows: Object.entries(flows).map(([flowid, { welcome, queue, flow_id, flow }]) => ({
           flowid,
           skill: flowid,
           message_queue: media.uri(queue ?? 'queue'),
+          ...(flow_id === undefined ? {} : { message_flow_id: media.uri(flow_id) }),
           ...(welcome === undefined ? {} : { message_welcome: media.uri(welcome) }),
           ...flow,
         })),

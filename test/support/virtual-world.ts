@@ -20,6 +20,8 @@ export const OPTIONS: B2buaOptions = {
   early_offer_hosts: [],
   agent_ring_timeout_ms: 30_000,
   agent_no_response_timeout_ms: 4_000,
+  message_timeout_ms: 600_000,
+  own_addresses: [{ host: '192.0.2.1', port: 5060 }],
   identity_headers: ['X-Account'],
 };
 
@@ -166,6 +168,8 @@ export class World {
         case 'leg_connected':
         case 'leg_ended':
         case 'leg_ringing':
+        case 'leg_answered':
+        case 'leg_announced':
           return `${report.kind} ${report.leg}`;
         case 'caller_gone':
           return `caller_gone ${report.how}`;

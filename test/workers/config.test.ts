@@ -42,6 +42,7 @@ t.test('without a file it has the documented defaults', async (t) => {
       outbound_proxy: '',
       agent_ring_timeout: 30,
       agent_no_response_timeout: 4,
+      message_timeout: 600,
       max_rejections: 10,
       source_limit: 0,
       identity_headers: [],

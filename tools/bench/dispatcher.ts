@@ -129,6 +129,8 @@ export class Floor {
         chat_dispatch_policy: 'balancing',
         internal_call_dispatching: true,
         max_rejections: 10,
+        message_timeout_s: 600,
+        transfer: { allow: [], to_locations: true },
         max_calls: 1_000_000,
         queue_pos_param: '',
       },

@@ -65,6 +65,8 @@ export class Call implements TransactionOwner {
   readonly violations: string[] = [];
   /** Decides on a re-INVITE; undefined, and a hook that gives undefined, accept it. */
   onReinvite: ((request: SipRequest) => ReinviteReply | undefined) | undefined;
+  /** Told of every NOTIFY. */
+  onNotify: ((request: SipRequest) => void) | undefined;
   /** Told whenever an SDP of the far end comes into force. */
   onRemoteSdp: ((sdp: string) => void) | undefined;
   readonly localTag: string;
@@ -142,6 +144,12 @@ export class Call implements TransactionOwner {
   /** Name of the far end that the call is joined to (s= of its SDP), '' when there is none. */
   get peer(): string {
     return this.peers.at(-1) ?? '';
+  }
+
+  /** What names its dialog, and where the far end is reached within it. */
+  get identity(): { uri: string; callId: string; localTag: string; remoteTag: string } {
+    const { remoteTarget, remoteTag } = this.dialog;
+    return { uri: remoteTarget, callId: this.callId, localTag: this.localTag, remoteTag };
   }
 
   /** Resolves when the call is joined to the far end of this name. */
@@ -312,8 +320,10 @@ export class Call implements TransactionOwner {
     } else if (method === 'UPDATE' && body !== '') {
       transaction.respond(200, this.reply(this.session.answer(body)));
       this.setRemote(body, '');
-    } else if (UNDERSTOOD.has(method)) transaction.respond(200, this.reply());
-    else transaction.respond(501);
+    } else if (UNDERSTOOD.has(method)) {
+      transaction.respond(200, this.reply());
+      if (method === 'NOTIFY') this.onNotify?.(request);
+    } else transaction.respond(501);
   }
 
   private answerInvite(invite: ServerTransaction, reply: ReinviteReply | undefined): void {

@@ -15,7 +15,7 @@ export class Dialog {
     /** Whole values of our and the far end's From or To, and where requests go. */
     private readonly localName: string,
     private remoteName: string,
-    private remoteTarget: string,
+    public remoteTarget: string,
   ) {}
 
   /** Of an INVITE that we are about to send. */

@@ -120,7 +120,12 @@ export class Audit {
     const from = visit.state;
     must(from !== 'ended', 'nothing happens to a call that has ended');
     this.onhold += level(event.state) - level(from);
-    if (from === 'toagent') {
+    if (from === 'preagent' && event.state === 'toagent') {
+      must(visit.agent === event.agent_id, 'the agent who heard the message gets the call');
+      visit.state = event.state;
+      return;
+    }
+    if (withAgent(from)) {
       this.held.get(visit.agent)?.delete(event.call_id);
       // An end after a refusal has no agent any more.
       if (event.state !== 'ended' || event.agent_id === '') visit.refusals++;
@@ -128,7 +133,7 @@ export class Audit {
       visit.agent_leg = 0;
     }
     visit.state = event.state;
-    if (event.state === 'toagent') {
+    if (withAgent(event.state)) {
       visit.agent = event.agent_id;
       this.delivered(event, from, commanded);
     } else visit.agent = '';
@@ -147,7 +152,7 @@ export class Audit {
     this.flow(event.flow_id).dist_incalls++;
     this.agent(event.agent_id).dist_incalls++;
     const call = acd.calls.get(event.call_id);
-    if (call === undefined || call.state !== 'toagent') return;
+    if (call === undefined || !withAgent(call.state)) return;
     must(agent.skills.includes(call.flow.skill), 'a call is delivered to an agent with its skill');
     if (from !== 'queued' || commanded || !acd.internal_dispatching) return;
     const first = call.flow.skill.waiting[call.media].first();
@@ -155,9 +160,10 @@ export class Audit {
   }
 
   decided(decision: Decision): void {
-    if (decision.kind !== 'connect' || decision.role !== 'agent') return;
+    if (decision.kind !== 'connect' && decision.kind !== 'connect_announced') return;
+    if (decision.role !== 'agent') return;
     const visit = this.visits.get(decision.call);
-    must(visit?.state === 'toagent', 'an agent is called for a call that was delivered');
+    must(visit !== undefined && withAgent(visit.state), 'an agent is called for a call that was delivered');
     visit.agent_leg = decision.leg;
   }
 
@@ -267,6 +273,10 @@ export class Audit {
   private agent(id: string): Counters {
     return counters(this.agents, id);
   }
+}
+
+function withAgent(state: string): boolean {
+  return state === 'toagent' || state === 'preagent';
 }
 
 function level(state: string): number {

@@ -21,7 +21,7 @@ export function drawProvisioning(dice: Dice, agents: number, before: Provisionin
     message_welcome: dice.chance(50) ? `sip:welcome@${MEDIA}` : '',
     message_queue: `sip:queue@${MEDIA}`,
     message_dissuading: dice.chance(60) ? `sip:dissuade@${MEDIA}` : '',
-    message_flow_id: '',
+    message_flow_id: dice.chance(30) ? `sip:flowid@${MEDIA}` : '',
   }));
   const staff: AgentConfig[] = [];
   for (let n = 1; n <= agents; n++) {

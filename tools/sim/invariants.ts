@@ -28,7 +28,8 @@ export function checkCall(dispatcher: Dispatcher, call: Call): void {
   const name = `call ${call.id} in ${call.state}`;
   assert.equal(dispatcher.callRow(call.row)?.id, call.id, `${name} has its row`);
   assert.notEqual(call.state, 'ended', `${name} is forgotten`);
-  assert.equal(call.state === 'toagent', call.agent !== null, `${name} has an agent only when toagent`);
+  const delivered = call.state === 'toagent' || call.state === 'preagent';
+  assert.equal(delivered, call.agent !== null, `${name} has an agent only when delivered`);
   assert.equal(call.agent !== null, call.agent_leg !== 0, `${name} has an agent leg with its agent`);
   assert.equal(call.answered_ms > 0, call.connected, `${name} was answered when connected`);
   const pending = (call.retry_timer?.pending ?? false) || (call.meanwhile_timer?.pending ?? false);

@@ -107,6 +107,8 @@ export class World {
         chat_dispatch_policy: seed % 2 === 0 ? 'balancing' : 'full-load',
         internal_call_dispatching: true,
         max_rejections: seed % 3 === 0 ? 3 : 10,
+        message_timeout_s: 60,
+        transfer: { allow: ['192.0.2.1'], to_locations: true },
         max_calls: 5_000,
         queue_pos_param: seed % 2 === 0 ? 'pos' : '',
       },
@@ -265,6 +267,8 @@ export class World {
         early_offer_hosts: ['10.2.0.3'],
         agent_ring_timeout_ms: 15_000,
         agent_no_response_timeout_ms: 4_000,
+        message_timeout_ms: 60_000,
+        own_addresses: [{ host: '192.0.2.1', port: 5060 }],
         identity_headers: [],
       },
     );

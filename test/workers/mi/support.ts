@@ -90,6 +90,7 @@ export class FakeEngine implements EngineView, EngineControl {
     wait_sum_s: 0,
     wait_count: 0,
     internal_dispatching: true,
+    bridges: 0,
   };
   /** What was asked of the dispatcher. */
   commands: Command[] = [];

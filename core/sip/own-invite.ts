@@ -1,0 +1,187 @@
+/**
+ * The INVITEs that we send in one dialog, one at a time: their offer, their CANCEL, their final response, the ACK,
+ * and what comes after the first 2xx: the same one again, or one of another fork (RFC 3261 13.2.2.4).
+ */
+import { assert } from '../assert.js';
+import type { Timer } from '../timers.js';
+import { flatten } from './bytes.js';
+import type { CallScope } from './call-scope.js';
+import { type DialogSender, NO_CONTENT, sdpContent } from './dialog-sender.js';
+import type { SipResponse } from './message.js';
+import { sdpOf } from './message-facts.js';
+import type { OwnDescription } from './own-description.js';
+import { alignTo, rejectAll } from './sdp.js';
+import {
+  type ClientTx,
+  DISCARD,
+  type Header,
+  type InviteOutcome,
+  type Layer,
+  type RequestOwner,
+} from './session-user.js';
+import type { Path } from './transport.js';
+
+/** The dialog that the INVITEs belong to, as they see it. */
+export interface InviteDialog extends RequestOwner {
+  readonly ended: boolean;
+  readonly established: boolean;
+  /** The peer's SDP in force. */
+  readonly remoteSdp: string;
+  /** Headers that every INVITE has. */
+  inviteHeaders(): Header;
+  /** A 422: true when the INVITE is to be sent once more. */
+  tooBrief(response: SipResponse): boolean;
+  /** A 2xx has come; what it says of the dialog is taken over before anybody hears of it. */
+  accepted(response: SipResponse): void;
+}
+
+export class OwnInvite {
+  /** The INVITE without a final response, as soon as it has left. */
+  private tx: ClientTx | undefined;
+  private outcome: InviteOutcome | undefined;
+  /** CANCEL of an INVITE that is not sent yet: where to is still being asked. */
+  private cancelWaiting: Header | undefined;
+  /** Until when a re-INVITE may be answered provisionally only. */
+  private limit: Timer | undefined;
+  /** Whether the INVITE carried an offer. */
+  private offered = false;
+  /** Sequence number of the 2xx that is still to be acknowledged. */
+  private ackDue: number | undefined;
+  private lastAck: { text: string; path: Path } | undefined;
+
+  constructor(
+    private readonly scope: CallScope,
+    private readonly layer: Layer,
+    private readonly sender: DialogSender,
+    private readonly own: OwnDescription,
+    private readonly dialog: InviteDialog,
+  ) {}
+
+  /** An INVITE waits for its final response. */
+  get open(): boolean {
+    return this.outcome !== undefined;
+  }
+
+  /** A 2xx waits for `acknowledge`. */
+  get acknowledgeDue(): boolean {
+    return this.ackDue !== undefined;
+  }
+
+  /** Sends an INVITE with `offer`, our SDP as it is to go out, or with '' without one. */
+  send(offer: string, outcome: InviteOutcome): void {
+    assert(this.outcome === undefined && this.ackDue === undefined, 'one INVITE at a time');
+    this.outcome = outcome;
+    this.cancelWaiting = undefined;
+    this.offered = offer !== '';
+    if (this.dialog.established)
+      this.limit = this.scope.timers.set(64 * this.layer.times.t1_ms, () => this.cancel([]));
+    this.transmit();
+  }
+
+  private transmit(): void {
+    const { dialog, sender } = this;
+    const content = sdpContent(this.offered ? this.own.last : '', [
+      ...sender.initialHeaders,
+      ...dialog.inviteHeaders(),
+    ]);
+    sender.request(
+      'INVITE',
+      content,
+      dialog,
+      (tx) => {
+        this.tx = tx;
+        if (this.cancelWaiting !== undefined) tx.cancel(this.cancelWaiting);
+      },
+      // The dialog may have ended while it was asked where the peer is.
+      () => !dialog.ended,
+    );
+  }
+
+  /** Gives up the INVITE: CANCEL as soon as it may go. A 2xx that crosses it still comes to the user. */
+  cancel(headers: Header): void {
+    if (this.tx !== undefined) this.tx.cancel(headers);
+    else if (this.outcome !== undefined) this.cancelWaiting ??= headers;
+  }
+
+  /** Acknowledges a 2xx whose INVITE had no offer. `sdp` answers its offer; '' refuses every stream. */
+  acknowledge(sdp: string): void {
+    assert(this.ackDue !== undefined, 'there is a 2xx to acknowledge');
+    const offer = this.dialog.remoteSdp;
+    const answer = sdp === '' ? rejectAll(offer) : alignTo(offer, sdp);
+    this.sendAck(this.own.take(answer, this.sender.sentBy));
+  }
+
+  /** The dialog ends: what is still to be acknowledged is, with every stream refused; the rest is given up. */
+  close(): void {
+    if (this.ackDue !== undefined) this.acknowledge('');
+    this.cancel([]);
+  }
+
+  /** Who waits for the final response learns that the dialog is gone; a late 2xx is acknowledged. */
+  settle(): void {
+    const outcome = this.outcome;
+    if (outcome === undefined) return;
+    this.scope.timers.cancel(this.limit);
+    this.outcome = {
+      answered: () => {
+        if (this.ackDue !== undefined) this.acknowledge('');
+      },
+      refused() {},
+    };
+    outcome.refused(481);
+  }
+
+  response(tx: ClientTx, response: SipResponse): void {
+    const outcome = this.outcome;
+    if (tx !== this.tx || outcome === undefined) return this.again(response);
+    if (response.status < 200) return outcome.provisional?.(response);
+    if (response.status === 422 && this.dialog.tooBrief(response)) return this.transmit();
+    this.over();
+    if (response.status >= 300) return outcome.refused(response.status);
+    this.dialog.accepted(response);
+    this.ackDue = response.cseq;
+    if (this.offered) this.sendAck('');
+    outcome.answered(sdpOf(response));
+  }
+
+  noResponse(tx: ClientTx): void {
+    const outcome = this.outcome;
+    if (tx !== this.tx || outcome === undefined) return;
+    this.over();
+    outcome.refused(408);
+  }
+
+  /** A 2xx after the first: our ACK was lost, or a proxy forked and this one came second. */
+  again(response: SipResponse): void {
+    if (response.status < 200 || response.status >= 300) return;
+    const { dialog } = this.sender;
+    if (response.toTag === dialog.remoteTag) {
+      if (this.lastAck !== undefined && this.ackDue === undefined)
+        this.scope.send(this.lastAck.path, this.lastAck.text);
+      return;
+    }
+    const other = dialog.fork(response.cseq);
+    other.establish(response);
+    const offer = this.offered ? '' : sdpOf(response);
+    const answer = offer === '' ? '' : this.own.signed(rejectAll(offer), this.sender.sentBy);
+    this.sender.acknowledge(other, response.cseq, answer);
+    this.sender.build(other, 'BYE', response.cseq + 1, NO_CONTENT, (text, path, branch) => {
+      this.layer.request('BYE', branch, text, path, DISCARD);
+    });
+  }
+
+  private sendAck(sdp: string): void {
+    const cseq = this.ackDue;
+    this.ackDue = undefined;
+    assert(cseq !== undefined, 'an ACK answers a 2xx');
+    this.sender.acknowledge(this.sender.dialog, cseq, sdp, (text, path) => {
+      this.lastAck = { text: flatten(text), path };
+    });
+  }
+
+  private over(): void {
+    this.scope.timers.cancel(this.limit);
+    this.tx = undefined;
+    this.outcome = undefined;
+  }
+}
