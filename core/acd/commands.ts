@@ -7,6 +7,10 @@ export type Command =
   | { kind: 'load'; provisioning: Provisioning }
   | { kind: 'agent_login'; agent_id: string; logged_in: boolean }
   | { kind: 'dispatch'; call: string; agent_id: string }
+  /** Ends a call, whatever it is doing. */
+  | { kind: 'end_call'; call: string }
+  /** Takes an agent out of whatever holds him. */
+  | { kind: 'release_agent'; agent_id: string }
   /** Sets internal dispatching, or, with `on` left out, asks for it. */
   | { kind: 'internal_dispatching'; on?: boolean }
   | { kind: 'reset_stats' };

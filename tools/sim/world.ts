@@ -355,7 +355,12 @@ export class World {
     else if (roll <= 80) {
       this.provisioning = drawProvisioning(desk, this.agents, this.provisioning);
       this.command({ kind: 'load', provisioning: this.provisioning });
-    } else if (roll <= 85) this.command({ kind: 'internal_dispatching', on: desk.chance(40) });
+    } else if (roll <= 82) this.command({ kind: 'release_agent', agent_id });
+    else if (roll <= 84) {
+      const calls = [...this.dispatcher.acd.calls.keys()];
+      const call = desk.pick(calls);
+      if (calls.length > 0) this.command({ kind: 'end_call', call });
+    } else if (roll <= 87) this.command({ kind: 'internal_dispatching', on: desk.chance(40) });
     else if (roll <= 95) this.command({ kind: 'internal_dispatching', on: true });
     else if (roll <= 99) {
       const call = this.dispatcher.acd.calls.keys().next().value;

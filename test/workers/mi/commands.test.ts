@@ -43,6 +43,22 @@ t.test('a waiting call is handed to an agent from outside', async (t) => {
   });
 });
 
+t.test('a call is ended and an agent released by hand', async (t) => {
+  const bench = await Bench.start(t);
+  t.equal(await bench.result('cc_end_call', ['c1']), 'OK');
+  t.equal(await bench.result('call_center:end_call', { call_id: 7 }), 'OK');
+  t.equal(await bench.result('cc_release_agent', { agent_id: 'alice' }), 'OK');
+  t.equal(await bench.result('call_center:release_agent', [1001]), 'OK');
+  t.same(bench.engine.commands, [
+    { kind: 'end_call', call: 'c1' },
+    { kind: 'end_call', call: '7' },
+    { kind: 'release_agent', agent_id: 'alice' },
+    { kind: 'release_agent', agent_id: '1001' },
+  ]);
+  bench.engine.result = { ok: false, code: 404, message: 'Call not found' };
+  t.same(await bench.error('cc_end_call', ['c1']), { code: 404, message: 'Call not found' });
+});
+
 t.test('internal dispatching is asked for and switched', async (t) => {
   const bench = await Bench.start(t);
   bench.engine.result = { ok: true, dispatching: true };
@@ -183,7 +199,7 @@ t.test('which tells the methods under both names, and the parameters of one', as
   const names = (await bench.result('which')) as string[];
   for (const name of [
     ...['reload', 'agent_login', 'list_queue', 'list_flows', 'list_agents', 'list_calls', 'reset_stats'],
-    ...['dispatch_call_to_agent', 'internal_call_dispatching'],
+    ...['dispatch_call_to_agent', 'internal_call_dispatching', 'end_call', 'release_agent'],
   ]) {
     t.ok(names.includes(`cc_${name}`) && names.includes(`call_center:${name}`), name);
   }
