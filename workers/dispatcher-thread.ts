@@ -3,7 +3,7 @@
  * machine itself is core/acd.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { AgentEvent, Command, CommandResult } from '../core/acd/commands.js';
+import type { Command, CommandResult, EngineEvent } from '../core/acd/commands.js';
 import { Dispatcher, type DispatcherOptions } from '../core/acd/dispatcher.js';
 import { namesIn } from '../core/acd/memory.js';
 import { assert } from '../core/assert.js';
@@ -11,6 +11,7 @@ import type { Decision, Report } from '../core/messages.js';
 import { TimerWheel } from '../core/timers.js';
 import { decisionCodec, eventCodec, reportCodec } from '../ipc/catalogue.js';
 import { type DoorbellDescriptor, DoorbellListener } from '../ipc/doorbell.js';
+import { EventInterest, type EventInterestDescriptor } from '../ipc/event-interest.js';
 import { type LinkDescriptor, LinkReader, LinkWriter } from '../ipc/link.js';
 import type { TableWriter } from '../ipc/shared-table.js';
 import { openTables, type TablesDescriptor } from '../ipc/tables.js';
@@ -29,6 +30,7 @@ export interface DispatcherThreadData {
   reports: readonly LinkDescriptor[];
   decisions: readonly LinkDescriptor[];
   events: LinkDescriptor;
+  event_interest: EventInterestDescriptor;
   tables: TablesDescriptor;
   journal: {
     /** Folder of the generation to recover from. */
@@ -94,7 +96,8 @@ class DispatcherThread {
   private readonly decisions: LinkWriter<Decision>[];
   private readonly journal: AcdJournal;
   private readonly applied: BigInt64Array;
-  private readonly events: LinkWriter<AgentEvent>;
+  private readonly events: LinkWriter<EngineEvent>;
+  private readonly interest: EventInterest;
   private readonly tables;
   private readonly bell: DoorbellListener;
 
@@ -106,6 +109,7 @@ class DispatcherThread {
     this.reports = data.reports.map((link) => new LinkReader(link, reportCodec));
     this.decisions = data.decisions.map((link) => new LinkWriter(link, decisionCodec));
     this.events = new LinkWriter(data.events, eventCodec);
+    this.interest = new EventInterest(data.event_interest);
     this.tables = openTables(data.tables);
     const { journal } = data;
     this.applied = new BigInt64Array(journal.applied);
@@ -198,7 +202,8 @@ class DispatcherThread {
       assert(link !== undefined, 'a decision goes to a worker there is');
       link.send(decision);
     }
-    for (const event of out.events) this.events.send(event);
+    if (this.interest.wants('agent_report')) for (const event of out.events) this.events.send(event);
+    if (this.interest.wants('call_report')) for (const event of out.call_events) this.events.send(event);
     this.publishRows();
     out.clear();
     let spilled = false;

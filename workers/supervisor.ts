@@ -6,11 +6,12 @@ import { randomBytes } from 'node:crypto';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
-import type { AgentEvent, Command, CommandResult } from '../core/acd/commands.js';
+import type { Command, CommandResult, EngineEvent } from '../core/acd/commands.js';
 import type { Provisioning } from '../core/acd/provisioning.js';
 import { eventCodec } from '../ipc/catalogue.js';
 import { createDatagramLink } from '../ipc/datagram-link.js';
 import { createDoorbell, DoorbellListener } from '../ipc/doorbell.js';
+import { createEventInterest, EventInterest } from '../ipc/event-interest.js';
 import { createLink, type LinkDescriptor, LinkReader } from '../ipc/link.js';
 import { createTables, openTables } from '../ipc/tables.js';
 import type { SqlOptions } from '../sql/options.js';
@@ -109,6 +110,7 @@ class Supervisor {
     dispatcher: createDoorbell(),
     control: createDoorbell(),
   };
+  private readonly eventInterest = createEventInterest();
   private lock: DataLock | undefined;
   private store: ThreadPeer | undefined;
   private dispatcher: ThreadPeer | undefined;
@@ -188,6 +190,7 @@ class Supervisor {
       reports: links.map((link) => link.reports),
       decisions: links.map((link) => link.decisions),
       events,
+      event_interest: this.eventInterest,
       tables,
       journal: {
         ...generations,
@@ -500,14 +503,16 @@ class Supervisor {
   ): Promise<void> {
     const { config } = this;
     this.view = sharedTableView(openTables(tables), now_ms);
+    const interest = new EventInterest(this.eventInterest);
     this.mi = await startMi({
       listen: config.mi.listen,
       token: config.mi.token,
       view: this.view,
+      interest: (kind, wanted) => interest.set(kind, wanted),
       control: { reload: () => this.reload(), command: (command) => this.command(command) },
       log: createLogger('mi', config.log.level),
     });
-    const reader = new LinkReader<AgentEvent>(events, eventCodec);
+    const reader = new LinkReader<EngineEvent>(events, eventCodec);
     this.eventBell = new DoorbellListener(
       this.doorbells.control,
       () => reader.drain((event) => this.mi?.raise(event), 256) >= 256,

@@ -156,6 +156,7 @@ export class AgentDesk {
     acd.out.agents.add(agent.row);
     if (before === agent.visible && delivered === null) return;
     acd.out.events.push({
+      kind: 'agent_report',
       agent_id: agent.config.id,
       state: agent.visible,
       wrapup_ends_ms: agent.wrapup_end_ms,

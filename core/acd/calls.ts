@@ -297,6 +297,7 @@ export class Calls {
     }
     acd.out.calls.add(call.row);
     acd.out.call_events.push({
+      kind: 'call_report',
       call_id: call.id,
       flow_id: call.flow.config.id,
       state: to,

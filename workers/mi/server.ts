@@ -1,7 +1,8 @@
 /** The management interface as a whole: methods, events and admission on top of a listener. */
 import type { Logger } from 'pino';
-import type { AgentEvent } from '../../core/acd/commands.js';
+import type { EngineEvent } from '../../core/acd/commands.js';
 import { assert } from '../../core/assert.js';
+import type { EventKind } from '../../ipc/event-interest.js';
 import { type HostPort, isLoopback } from '../config-values.js';
 import { admission } from './admission.js';
 import { Commands } from './commands.js';
@@ -18,6 +19,8 @@ export interface MiOptions {
   token: string;
   view: EngineView;
   control: EngineControl;
+  /** Told which events have subscribers: the others need not be raised. */
+  interest(kind: EventKind, wanted: boolean): void;
   log: Logger;
   listener?: Listen;
 }
@@ -26,7 +29,7 @@ export interface Mi {
   /** Where it listens, with the port that was taken. */
   address: HostPort;
   /** Tells those who have subscribed. */
-  raise(event: AgentEvent): void;
+  raise(event: EngineEvent): void;
   /** Closes every connection; resolves when the port is free again. */
   close(): Promise<void>;
 }
@@ -35,7 +38,7 @@ export interface Mi {
 export async function startMi(options: MiOptions): Promise<Mi> {
   const { listen, token, view, control, log, listener = listenWithNode } = options;
   assert(token !== '' || isLoopback(listen.host), 'MI without a token listens on loopback only');
-  const events = new Events();
+  const events = new Events(options.interest);
   const commands = new Commands({ view, control, events });
   const onDefect = (error: unknown, method: string): void => log.error({ err: error }, `MI ${method} failed`);
   const service: Service = {

@@ -5,10 +5,16 @@ import t from 'tap';
 import { WebSocket } from 'ws';
 import { MAX_REQUEST, MAX_UNREAD } from '../../../workers/mi/listener.js';
 import { startMi } from '../../../workers/mi/server.js';
+import { eventually } from '../../support/settle.js';
 import { agentRow, Bench, FakeEngine } from './support.js';
 
 const WHICH = '{"jsonrpc":"2.0","id":1,"method":"events_list"}';
-const EVENTS = { Events: [{ name: 'E_CALLCENTER_AGENT_REPORT', id: 0 }] };
+const EVENTS = {
+  Events: [
+    { name: 'E_CALLCENTER_AGENT_REPORT', id: 0 },
+    { name: 'E_CALLCENTER_CALL_REPORT', id: 1 },
+  ],
+};
 
 /** Status with which an upgrade is refused. */
 async function refusedWith(ws: WebSocket): Promise<number | undefined> {
@@ -98,7 +104,7 @@ t.test('on another address than loopback pages of that address are let in', asyn
 
 t.test('without a token it never listens beyond loopback', async (t) => {
   const engine = new FakeEngine();
-  const options = { token: '', view: engine, control: engine, log: pino({ level: 'silent' }) };
+  const options = { token: '', view: engine, control: engine, interest() {}, log: pino({ level: 'silent' }) };
   await t.rejects(startMi({ ...options, listen: { host: '0.0.0.0', port: 0 } }), /token/);
 });
 
@@ -185,6 +191,43 @@ t.test('a subscriber is told every change of an agent until he leaves', async (t
   t.same(await bench.result('events_list'), EVENTS, 'nobody left to tell is nothing special');
 });
 
+t.test('a subscriber is told every change of a call, and only what he asked for', async (t) => {
+  const bench = await Bench.start(t);
+  const socket = await bench.socket();
+  t.equal((await socket.call('event_subscribe', ['E_CALLCENTER_CALL_REPORT'])).result, 'OK');
+  bench.raise({ agent_id: 'alice', state: 'free' });
+  const call = { call_id: 'c1', flow_id: 'support', caller: 'bob' } as const;
+  bench.raiseCall({ ...call, state: 'queued', media: 'rtp', agent_id: '' });
+  bench.raiseCall({ ...call, state: 'toagent', media: 'msrp', agent_id: 'alice' });
+  const report = (params: object) => ({ jsonrpc: '2.0', method: 'E_CALLCENTER_CALL_REPORT', params });
+  t.same(await socket.next(), report({ ...call, state: 'queued', media: 'RTP' }));
+  t.same(await socket.next(), report({ ...call, state: 'toagent', media: 'MSRP', agent_id: 'alice' }));
+  await socket.close();
+});
+
+t.test('an event is wanted from its first subscriber to its last', async (t) => {
+  const bench = await Bench.start(t);
+  const [a, b] = [await bench.socket(), await bench.socket()];
+  t.same([...bench.wanted], []);
+  for (const socket of [a, b]) await socket.call('event_subscribe', ['E_CALLCENTER_CALL_REPORT']);
+  t.same([...bench.wanted], ['call_report']);
+  await b.call('event_subscribe', ['E_CALLCENTER_AGENT_REPORT']);
+  t.same([...bench.wanted], ['call_report', 'agent_report']);
+  await b.close();
+  await eventually(
+    async () => [...bench.wanted],
+    (wanted) => wanted.length === 1,
+    'agents have nobody listening',
+  );
+  t.same([...bench.wanted], ['call_report']);
+  await a.close();
+  await eventually(
+    async () => bench.wanted.size,
+    (size) => size === 0,
+    'calls have nobody listening',
+  );
+});
+
 t.test('a subscriber who does not read is cut off, once and for all, and the log says so', async (t) => {
   const bench = await Bench.start(t);
   const [slow, quick] = [await bench.socket(), await bench.socket()];
@@ -229,7 +272,7 @@ t.test('a port in use is one clear line', async (t) => {
   t.teardown(() => holder.close());
   const { port } = holder.address() as { port: number };
   const engine = new FakeEngine();
-  const options = { token: '', view: engine, control: engine, log: pino({ level: 'silent' }) };
+  const options = { token: '', view: engine, control: engine, interest() {}, log: pino({ level: 'silent' }) };
   await t.rejects(startMi({ ...options, listen: { host: '127.0.0.1', port } }), {
     message: new RegExp(`^mi\\.listen: cannot listen on 127\\.0\\.0\\.1 port ${port}: .*EADDRINUSE`),
   });
@@ -237,7 +280,7 @@ t.test('a port in use is one clear line', async (t) => {
 
 t.test('closing ends the WebSockets and frees the port', async (t) => {
   const engine = new FakeEngine();
-  const options = { token: '', view: engine, control: engine, log: pino({ level: 'silent' }) };
+  const options = { token: '', view: engine, control: engine, interest() {}, log: pino({ level: 'silent' }) };
   const first = await startMi({ ...options, listen: { host: '127.0.0.1', port: 0 } });
   const ws = new WebSocket(`ws://127.0.0.1:${first.address.port}/mi`);
   await once(ws, 'open');

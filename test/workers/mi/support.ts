@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
 import type t from 'tap';
 import { WebSocket } from 'ws';
-import type { AgentEvent, Command, CommandResult } from '../../../core/acd/commands.js';
+import type { AgentEvent, CallEvent, Command, CommandResult } from '../../../core/acd/commands.js';
 import type { AgentRow, CallRow, EngineRow, FlowRow, SkillRow } from '../../../core/acd/view.js';
 import { type Mi, startMi } from '../../../workers/mi/server.js';
 import type { EngineControl, EngineView } from '../../../workers/mi/source.js';
@@ -137,6 +137,8 @@ export interface Answer {
 export class Bench {
   readonly engine = new FakeEngine();
   readonly logged: string[] = [];
+  /** Which events are wanted. */
+  readonly wanted = new Set<string>();
   private mi!: Mi;
   private token = '';
 
@@ -148,6 +150,7 @@ export class Bench {
       token: bench.token,
       view: bench.engine,
       control: bench.engine,
+      interest: (kind, wanted) => (wanted ? bench.wanted.add(kind) : bench.wanted.delete(kind)),
       log: bench.logger(),
     });
     test.teardown(() => bench.mi.close());
@@ -174,7 +177,11 @@ export class Bench {
   }
 
   raise(event: Partial<AgentEvent> & { agent_id: string; state: AgentEvent['state'] }): void {
-    this.mi.raise({ wrapup_ends_ms: 0, flow_id: '', ongoing_sessions: 0, ...event });
+    this.mi.raise({ kind: 'agent_report', wrapup_ends_ms: 0, flow_id: '', ongoing_sessions: 0, ...event });
+  }
+
+  raiseCall(event: Omit<CallEvent, 'kind'>): void {
+    this.mi.raise({ kind: 'call_report', ...event });
   }
 
   close(): Promise<void> {
