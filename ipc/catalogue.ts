@@ -10,6 +10,16 @@ import type { StoreRecord } from '../core/acd/records.js';
 import type { Decision, Report } from '../core/messages.js';
 import { unionCodec } from './codec.js';
 
+const CALL_STATE = {
+  welcome: 0,
+  dissuading1: 1,
+  dissuading2: 2,
+  queued: 3,
+  preagent: 4,
+  toagent: 5,
+  ended: 6,
+} as const;
+
 export const reportCodec = unionCodec<Report>({
   arrived: {
     number: 1,
@@ -47,6 +57,7 @@ export const decisionCodec = unionCodec<Decision>({
   drop: { number: 21, fields: { call: 'text', leg: 'number' } },
   progress: { number: 22, fields: { call: 'text' } },
   end: { number: 23, fields: { call: 'text', status: 'number', reason: 'text' } },
+  entered: { number: 26, fields: { call: 'text', state: CALL_STATE } },
 });
 
 export const recordCodec = unionCodec<StoreRecord>({
@@ -105,7 +116,7 @@ export const eventCodec = unionCodec<EngineEvent>({
     fields: {
       call_id: 'text',
       flow_id: 'text',
-      state: { welcome: 0, dissuading1: 1, dissuading2: 2, queued: 3, preagent: 4, toagent: 5, ended: 6 },
+      state: CALL_STATE,
       media: { rtp: 0, msrp: 1 },
       caller: 'text',
       agent_id: 'text',

@@ -34,6 +34,8 @@ import { createLogger } from './log.js';
 import { type Mi, startMi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
 import type { EngineView } from './mi/source.js';
+import { RoutePool } from './route-pool.js';
+import { modulesOf } from './routing.js';
 import { OUT_OF_SERVICE, type SipWorkerTask, type WorkerNotice, type WorkerOrder } from './sip-worker.js';
 import type { StoreData } from './store.js';
 import { ThreadPeer } from './thread-peer.js';
@@ -115,6 +117,7 @@ class Supervisor {
   private store: ThreadPeer | undefined;
   private dispatcher: ThreadPeer | undefined;
   private pool: Piscina | undefined;
+  private routes: RoutePool | undefined;
   private readonly workers = new Map<number, RunningWorker>();
   private readonly shared: {
     /** Number of the dispatcher's journal file that the store reads. */
@@ -170,6 +173,7 @@ class Supervisor {
 
     const events = createLink('dispatcher to control', EVENT_LINK_BYTES, this.doorbells.control);
     const tables = createTables(config.sip.max_calls);
+    await this.startRoutes(tables);
     const generations = beginGeneration(config.data_dir);
     this.generations = generations;
     const { workerCount } = this;
@@ -184,6 +188,7 @@ class Supervisor {
         max_rejections: config.sip.max_rejections,
         max_calls: config.sip.max_calls,
         queue_pos_param: config.call_center.queue_pos_param,
+        tell_states: this.routes?.asksLegs ?? false,
       },
       log_level: config.log.level,
       doorbell: this.doorbells.dispatcher,
@@ -243,6 +248,7 @@ class Supervisor {
     await Promise.allSettled([...this.workers.values()].map(({ ended }) => ended));
     this.guard.close();
     await this.pool?.destroy();
+    await this.routes?.close();
     await this.dispatcher?.terminate();
     await this.store?.terminate();
     await this.lock?.release();
@@ -312,6 +318,20 @@ class Supervisor {
     }
   }
 
+  /** The threads of route modules, where `routes` names any. */
+  private async startRoutes(tables: ReturnType<typeof createTables>): Promise<void> {
+    const modules = modulesOf(this.config.routes);
+    if (modules.length === 0) return;
+    this.routes = await RoutePool.start({
+      modules,
+      tables,
+      reject_on_no_agents: this.config.call_center.reject_on_no_agents,
+      login: async (agent_id, logged_in) =>
+        (await this.command({ kind: 'agent_login', agent_id, logged_in })).ok,
+      log: createLogger('routes', this.config.log.level),
+    });
+  }
+
   /** @returns how many calls came back */
   private async startWorkers(
     links: readonly WorkerLinks[],
@@ -369,6 +389,7 @@ class Supervisor {
   ): RunningWorker {
     const { config, workerCount } = this;
     const { port1, port2 } = new MessageChannel();
+    const route_modules = this.routes?.connect();
     const task: SipWorkerTask = {
       index,
       workers: workerCount,
@@ -383,8 +404,10 @@ class Supervisor {
         agent_ring_timeout_ms: config.sip.agent_ring_timeout * 1000,
         agent_no_response_timeout_ms: config.sip.agent_no_response_timeout * 1000,
         identity_headers: config.sip.identity_headers,
+        context_param: config.call_center.b2b_logic_ctx_param,
       },
       routes: config.routes,
+      route_modules: route_modules && { asks_legs: this.routes?.asksLegs ?? false, port: route_modules },
       log_level: config.log.level,
       doorbell: link.doorbell,
       reports: link.reports,
@@ -401,7 +424,9 @@ class Supervisor {
         applied: this.shared.applied,
       },
     };
-    const ended: Promise<void> = (this.pool as Piscina).run(task, { transferList: [port2] });
+    const ended: Promise<void> = (this.pool as Piscina).run(task, {
+      transferList: route_modules === undefined ? [port2] : [port2, route_modules],
+    });
     const notices = new Map<string, (notice: WorkerNotice) => void>();
     port1.on('message', (notice: WorkerNotice) => notices.get(notice.kind)?.(notice));
     const told = (kind: WorkerNotice['kind']): Promise<WorkerNotice> =>
@@ -552,6 +577,7 @@ class Supervisor {
     for (const { control } of this.workers.values()) control.close();
     this.guard.close();
     await this.pool?.destroy();
+    await this.routes?.close();
     await this.dispatcher?.ask({ stop: true });
     await this.dispatcher?.ended;
     this.eventBell?.close();

@@ -296,6 +296,8 @@ export class Calls {
       this.armOnhold(call);
     }
     acd.out.calls.add(call.row);
+    if (acd.options.tell_states && to !== 'ended')
+      this.legs.send(call, { kind: 'entered', call: call.id, state: to });
     acd.out.call_events.push({
       kind: 'call_report',
       call_id: call.id,

@@ -10,7 +10,7 @@ import { flatten, utf8FromBytes } from './bytes.js';
 import { Call } from './call.js';
 import { CallScope } from './call-scope.js';
 import { MAX_ROUTES } from './dialog.js';
-import { ALLOW, type B2buaEnvironment, type B2buaOptions } from './environment.js';
+import { ALLOW, type B2buaEnvironment, type B2buaOptions, type Routed } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { parseMessage } from './parser.js';
 import type { CallIdentity, CallStart } from './recorder.js';
@@ -39,6 +39,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private readonly scopes = new Map<string, CallScope>();
   /** The beginning that is being played again. */
   private restarting: CallStart | undefined;
+  /** INVITEs that routing has not decided about. */
+  private readonly undecided = new Set<ServerTx>();
 
   constructor(
     private readonly env: B2buaEnvironment,
@@ -91,6 +93,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (call === undefined) return;
     this.env.recorder?.decision(call.scope, decision);
     switch (decision.kind) {
+      case 'entered':
+        return call.entered(decision.state);
       case 'connect':
         return call.connect(decision);
       case 'drop':
@@ -106,6 +110,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
 
   /** Ends every call with BYE or 503: the engine stops. */
   endAll(why: string): void {
+    for (const tx of this.undecided) this.refuse(tx, 503, this.retryAfter());
+    this.undecided.clear();
     for (const call of [...this.calls.values()]) call.abandon(why);
   }
 
@@ -196,10 +202,24 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (parseUri(request.contact?.uri ?? '') === undefined)
       return this.refuse(tx, 400, [['Reason', 'SIP;cause=400;text="no Contact"']]);
     if (request.list('record-route').length > MAX_ROUTES) return this.refuse(tx, 513);
-    const routed = restarting?.routed ?? this.env.route(request, tx.path);
-    if ('status' in routed) return this.refuse(tx, routed.status, [['Reason', routed.reason]]);
+    if (restarting !== undefined) return this.routed(tx, request, maxForwards, restarting.routed);
+    this.undecided.add(tx);
+    const cancelled = (): void => {
+      if (this.undecided.delete(tx)) this.refuse(tx, 487);
+    };
+    tx.owner = { response() {}, noResponse() {}, cancelled };
+    this.env.route(request, tx.path, (routed) => {
+      if (this.undecided.delete(tx)) this.routed(tx, request, maxForwards, routed);
+    });
+  }
 
-    const identity = restarting ?? this.env.newCall();
+  /** What routing decided about an INVITE: a call of a flow, or a refusal. */
+  private routed(tx: ServerTx, request: SipRequest, maxForwards: number, routed: Routed): void {
+    if ('status' in routed) {
+      const again = routed.status === 500 ? this.retryAfter() : [];
+      return this.refuse(tx, routed.status, [['Reason', routed.reason], ...again]);
+    }
+    const identity = this.restarting ?? this.env.newCall();
     const { id } = identity;
     const scope = this.open(identity, request, tx);
     this.env.recorder?.started(scope, { ...identity, routed, text: request.text, path: tx.path });
@@ -218,6 +238,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
         callerDisplay: flatten(request.from.display),
         chat: media === 'msrp',
         identity: this.identity(request),
+        param: routed.param,
       },
       (ended) => {
         this.calls.delete(ended.id);
@@ -230,8 +251,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
       kind: 'arrived',
       call: id,
       at_ms: this.env.timers.now_ms,
-      flow: utf8FromBytes(routed.flow),
-      param: utf8FromBytes(routed.param),
+      flow: routed.flow,
+      param: routed.param,
       media,
       caller_user: from === undefined ? undefined : utf8FromBytes(unescapeUri(from.user)),
       caller_display: utf8FromBytes(request.from.display),

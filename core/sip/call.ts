@@ -6,7 +6,7 @@
  * demands on the way.
  */
 import { assert } from '../assert.js';
-import type { Connect, EndCall } from '../messages.js';
+import type { CallState, Connect, EndCall } from '../messages.js';
 import type { Timer } from '../timers.js';
 import { bytesFromUtf8 } from './bytes.js';
 import type { CallScope } from './call-scope.js';
@@ -31,6 +31,8 @@ export interface CallSetup {
   chat: boolean;
   /** Headers that agents get from the caller's INVITE. */
   identity: Header;
+  /** What routing gave along with the flow; text. */
+  param: string;
 }
 
 export class Call implements SessionUser, LegContext {
@@ -40,6 +42,9 @@ export class Call implements SessionUser, LegContext {
   readonly callerUri: string;
   readonly callerDisplay: string;
   readonly identity: Header;
+  readonly param: string;
+  /** As the dispatcher told last, where it tells. */
+  state: CallState = 'welcome';
   private readonly chat: boolean;
   private readonly caller: Session;
   private answered = false;
@@ -77,10 +82,15 @@ export class Call implements SessionUser, LegContext {
     this.callerDisplay = setup.callerDisplay;
     this.chat = setup.chat;
     this.identity = setup.identity;
+    this.param = setup.param;
     this.caller = Session.incoming(scope, layer, tx, scope.token(), this);
   }
 
   // Decisions.
+
+  entered(state: CallState): void {
+    this.state = state;
+  }
 
   connect(decision: Connect): void {
     // Said again after a restart, in case it was lost.
@@ -130,8 +140,8 @@ export class Call implements SessionUser, LegContext {
   }
 
   /** The engine itself cannot go on with the call. */
-  abandon(why: string): void {
-    this.end({ kind: 'end', call: this.id, status: 503, reason: '' });
+  abandon(why: string, status = 503): void {
+    this.end({ kind: 'end', call: this.id, status, reason: '' });
     this.scope.report({ kind: 'call_lost', call: this.id, at_ms: this.scope.timers.now_ms, why });
   }
 

@@ -2,9 +2,10 @@
  * A leg that the engine makes toward a media server or an agent: set up, answered, joined to the caller,
  * released. It knows its own far end; what its answer means for the caller is the call's business.
  */
+import type { CallState } from '../messages.js';
 import type { Timer } from '../timers.js';
 import type { CallScope } from './call-scope.js';
-import { type B2buaOptions, MEDIA_SETUP_TIMEOUT_MS, type Target } from './environment.js';
+import { type B2buaOptions, type LegParameters, MEDIA_SETUP_TIMEOUT_MS, type Target } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { formatNameAddr, parseNameAddr } from './name-addr.js';
 import { Session } from './session.js';
@@ -29,6 +30,11 @@ export interface LegContext {
   readonly callerUri: string;
   readonly callerDisplay: string;
   readonly identity: Header;
+  /** What onLeg is told. */
+  readonly param: string;
+  readonly state: CallState;
+  /** The engine cannot go on with the call. */
+  abandon(why: string, status?: number): void;
   /** The caller's SDP in force, '' when there is none yet. */
   callerSdp(): string;
   legProvisional(leg: PeerLeg, response: SipResponse): void;
@@ -53,6 +59,9 @@ export class PeerLeg implements SessionUser {
   private nextTarget = 0;
   private attempts = 0;
   private offer = '';
+  /** For onLeg: what it knows of the call, and the leg's own copy of the call's parameter. */
+  private readonly callState: CallState;
+  private parameters: LegParameters;
   private noResponse: Timer | undefined;
   private noAnswer: Timer | undefined;
 
@@ -63,7 +72,10 @@ export class PeerLeg implements SessionUser {
     readonly uri: string,
     /** From display name, a byte string; '' for the caller's own. */
     private readonly display: string,
-  ) {}
+  ) {
+    this.callState = context.state;
+    this.parameters = { [context.options.context_param]: context.param };
+  }
 
   /** The dialog with the far end. */
   get session(): Session {
@@ -110,23 +122,42 @@ export class PeerLeg implements SessionUser {
   }
 
   private attempt(): void {
-    const { scope, layer, id, shard, maxForwards, callerUri, callerDisplay, identity } = this.context;
+    const { scope, id, shard, callerUri, callerDisplay, identity } = this.context;
     const target = this.targets[this.nextTarget++] as Target;
     const display = this.display === '' ? callerDisplay : this.display;
+    const invite = {
+      callId: mintCallId(`${id}.${this.number}.${this.attempts++}.`, shard),
+      uri: this.uri,
+      from: formatNameAddr(display, callerUri),
+      to: `<${this.uri}>`,
+      headers: this.role === 'agent' ? identity.map((header) => withName(header, display)) : [],
+    };
+    if (scope.onLeg === undefined) return this.invite(target, invite);
+    const about = {
+      call: id,
+      leg: this.number,
+      role: this.role,
+      state: this.callState,
+      body: this.offer,
+      context: this.parameters,
+    };
+    scope.onLeg({ ...invite, ...about }, (answer) => {
+      if (this.state !== 'inviting') return;
+      if ('failed' in answer) return this.context.abandon(answer.failed, 500);
+      this.parameters = answer.context;
+      this.invite(target, { ...invite, headers: answer.headers });
+    });
+  }
+
+  private invite(
+    target: Target,
+    invite: { callId: string; uri: string; from: string; to: string; headers: Header },
+  ): void {
+    const { layer, maxForwards, scope } = this.context;
     const session = Session.outgoing(
       scope,
       layer,
-      {
-        callId: mintCallId(`${id}.${this.number}.${this.attempts++}.`, shard),
-        localTag: scope.token(),
-        uri: this.uri,
-        from: formatNameAddr(display, callerUri),
-        to: `<${this.uri}>`,
-        maxForwards,
-        routes: [],
-        headers: this.role === 'agent' ? identity.map((header) => withName(header, display)) : [],
-        target,
-      },
+      { ...invite, localTag: scope.token(), maxForwards, routes: [], target },
       this,
     );
     this.current = session;

@@ -40,6 +40,7 @@ export const DECISIONS: OneOfEach<Decision> = {
   },
   drop: { kind: 'drop', call: CALL, leg: 4 },
   progress: { kind: 'progress', call: CALL },
+  entered: { kind: 'entered', call: CALL, state: 'preagent' },
   end: { kind: 'end', call: CALL, status: 603, reason: '' },
 };
 

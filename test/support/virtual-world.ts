@@ -20,6 +20,7 @@ export const OPTIONS: B2buaOptions = {
   early_offer_hosts: [],
   agent_ring_timeout_ms: 30_000,
   agent_no_response_timeout_ms: 4_000,
+  context_param: 'call_center',
   identity_headers: ['X-Account'],
 };
 
@@ -60,7 +61,14 @@ export class World {
   private tokens = 0;
   private calls = 0;
 
-  constructor(private readonly options: Partial<B2buaOptions> = {}) {
+  /** Which flow an INVITE enters: at once the one that its Request-URI names. */
+  route: B2buaEnvironment['route'] = (request, _path, done) =>
+    done({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined });
+
+  constructor(
+    private readonly options: Partial<B2buaOptions> = {},
+    private readonly onLeg?: B2buaEnvironment['onLeg'],
+  ) {
     this.b2bua = new B2bua(this.environment(), { ...OPTIONS, ...options });
   }
 
@@ -84,7 +92,8 @@ export class World {
         if (lookup_ms === 0) found(targets);
         else timers.set(lookup_ms, () => found(targets));
       },
-      route: (request) => ({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined }),
+      route: (request, path, done) => this.route(request, path, done),
+      onLeg: this.onLeg,
       accepting: () => true,
       admits: () => true,
       report: (report) => {

@@ -193,7 +193,7 @@ t.test('what is wrong in the environment is one line naming variable, value and 
     ],
     [
       { SIP_ACD_ROUTES: '[{"flow":"a","reject":{"status":403}}]' },
-      'SIP_ACD_ROUTES: routes[0] = {"flow":"a","reject":{"status":403}}: expected either flow or reject',
+      'SIP_ACD_ROUTES: routes[0] = {"flow":"a","reject":{"status":403}}: expected one of flow, module and reject',
     ],
     [
       { SIP_ACD_ROUTES: 'support' },
@@ -201,7 +201,7 @@ t.test('what is wrong in the environment is one line naming variable, value and 
     ],
     [
       { SIP_ACD_ROUTES: '[{"when":1,"flow":"a"}]' },
-      'SIP_ACD_ROUTES: routes[0].when = 1: unknown key, expected one of match, flow, param, media, reject',
+      'SIP_ACD_ROUTES: routes[0].when = 1: unknown key, expected one of match, flow, param, media, module, reject',
     ],
     [
       { SIP_ACD_LISTEN: 'x' },

@@ -131,6 +131,7 @@ class Floor {
         max_rejections: 10,
         max_calls: 1_000_000,
         queue_pos_param: '',
+        tell_states: false,
       },
       this.timers,
       1,

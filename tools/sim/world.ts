@@ -9,6 +9,7 @@ import type { StoreRecord } from '../../core/acd/records.js';
 import type { Decision, Report } from '../../core/messages.js';
 import { B2bua } from '../../core/sip/b2bua.js';
 import { flatten } from '../../core/sip/bytes.js';
+import type { LegAnswer, LegInvite } from '../../core/sip/environment.js';
 import type { SipRequest, SipResponse } from '../../core/sip/message.js';
 import { parseMessage } from '../../core/sip/parser.js';
 import { parseUri } from '../../core/sip/uri.js';
@@ -109,6 +110,7 @@ export class World {
         max_rejections: seed % 3 === 0 ? 3 : 10,
         max_calls: 5_000,
         queue_pos_param: seed % 2 === 0 ? 'pos' : '',
+        tell_states: seed % 5 === 2,
       },
       this.timers,
       1,
@@ -227,6 +229,7 @@ export class World {
     let calls = 0;
     const { plant } = this.options;
     const dice = new Dice(this.options.seed ^ 0x68e31da4);
+    const modules = new Dice(this.options.seed ^ 0x1b873593);
     return new B2bua(
       {
         timers: this.timers,
@@ -247,10 +250,18 @@ export class World {
             found(targets);
           });
         },
-        route: (request) => {
-          this.callers.set(`c${calls + 1}`, flatten(request.callId));
-          return { flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined };
+        route: (request, _path, done) => {
+          const decided = (): void => {
+            this.callers.set(`c${calls + 1}`, flatten(request.callId));
+            done({ flow: parseUri(request.uri)?.user ?? '', param: 'p', media: undefined });
+          };
+          if (modules.chance(80)) return decided();
+          this.timers.set(modules.between(1, 500), () => {
+            this.note('routed', request.callId);
+            decided();
+          });
         },
+        onLeg: this.options.seed % 5 === 2 ? (invite, done) => this.onLeg(modules, invite, done) : undefined,
         accepting: () => true,
         admits: () => true,
         report: (report) => {
@@ -265,9 +276,21 @@ export class World {
         early_offer_hosts: ['10.2.0.3'],
         agent_ring_timeout_ms: 15_000,
         agent_no_response_timeout_ms: 4_000,
+        context_param: 'call_center',
         identity_headers: [],
       },
     );
+  }
+
+  /** A route module that takes its time with each leg, and now and then fails. */
+  private onLeg(dice: Dice, invite: LegInvite, done: (answer: LegAnswer) => void): void {
+    const { call, context, headers, leg } = invite;
+    must(context.call_center === 'p', "a leg has its call's parameter");
+    this.timers.set(dice.between(0, 500), () => {
+      this.note('leg seen', `${call} ${leg} ${invite.state}`);
+      if (dice.chance(1)) done({ failed: 'onLeg has failed' });
+      else done({ headers: [...headers, ['X-Leg', `${leg}`]], context });
+    });
   }
 
   private hear(report: Report): void {

@@ -36,6 +36,7 @@ export function flowRow(row: Partial<FlowRow> & { id: string }): FlowRow {
   return {
     priority: 256,
     skill: 0,
+    removed: false,
     ongoing: 0,
     onhold_calls: 0,
     onhold_chats: 0,
