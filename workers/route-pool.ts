@@ -24,7 +24,7 @@ import type { RouteThreadData } from './route-thread.js';
 /** How long a module may take, from when it begins. */
 const DEADLINE_MS = 500;
 /** How long a question may wait for a thread. */
-const MAX_WAIT_MS = 5_000;
+const MAX_WAIT_MS = 10_000;
 const MAX_WAITING = 512;
 const LOAD_MS = 10_000;
 /** A module that hoards memory loses its thread rather than the engine. */
