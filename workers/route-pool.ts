@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
-import type { TablesDescriptor } from '../ipc/tables.js';
+import { createTables, type TablesDescriptor } from '../ipc/tables.js';
 import { refusal } from './route-handling.js';
 import type {
   LoginReply,
@@ -177,6 +177,15 @@ export class RoutePool {
     if (++this.lines <= MAX_LINES_PER_S)
       this.options.log.error({ module, err: why }, 'a route module failed');
   }
+}
+
+/** Loads modules as an engine would, and lets go of them. @throws as `RoutePool.start` */
+export async function checkModules(modules: readonly string[], log: Logger): Promise<void> {
+  if (modules.length === 0) return;
+  const nobody = async (): Promise<boolean> => false;
+  const tables = createTables(1);
+  const pool = await RoutePool.start({ modules, tables, reject_on_no_agents: true, login: nobody, log });
+  await pool.close();
 }
 
 /** A deadline that can be begun anew; `signal` is aborted when it has passed. */
