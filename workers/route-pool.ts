@@ -3,10 +3,12 @@
  * call that it was asked about and its thread, which is replaced.
  */
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import { createTables, type TablesDescriptor } from '../ipc/tables.js';
+import { ConfigError } from './config.js';
 import { refusal } from './route-handling.js';
 import type {
   LoginReply,
@@ -103,7 +105,7 @@ export class RoutePool {
   }
 
   private async load(): Promise<void> {
-    const late = new Error(`routes: modules have not loaded within ${LOAD_MS / 1000} s`);
+    const late = new ConfigError(`routes: modules have not loaded within ${LOAD_MS / 1000} s`);
     const { port1, port2 } = new MessageChannel();
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), LOAD_MS);
