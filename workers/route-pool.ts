@@ -121,8 +121,9 @@ export class RoutePool {
     }
     for (const [number, { error, decides }] of this.descriptions.entries()) {
       const why = error ?? (decides ? undefined : 'it has no function as its default export');
-      if (why !== undefined)
-        throw new Error(`routes: ${this.options.modules[number]} cannot be used: ${why}`);
+      if (why === undefined) continue;
+      const path = fileURLToPath(this.options.modules[number] ?? '');
+      throw new ConfigError(`routes: ${path} cannot be used: ${why}`);
     }
   }
 
