@@ -2,6 +2,7 @@
  * The dispatcher's thread: reports of all workers in, decisions, records, events and rows out. The state
  * machine itself is core/acd.
  */
+import { setImmediate as turnEnd } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Command, CommandResult, EngineEvent } from '../core/acd/commands.js';
 import { Dispatcher, type DispatcherOptions } from '../core/acd/dispatcher.js';
@@ -152,6 +153,8 @@ class DispatcherThread {
     else {
       const result = this.dispatcher.command(message.command);
       this.journal.commanded(message.command.kind);
+      // Who asked finds it safe and the rows changed: that is done when the turn has ended.
+      await turnEnd();
       return { request, result };
     }
     return { request, result: { ok: true } };

@@ -67,7 +67,11 @@ export class CallHandling {
     // Without usable media the dispatcher still counts a call of the flow, and refuses it.
     this.routed = refused
       ? refusal(refused.status, refused.text)
-      : { flow: id, param: text(param), media: typeof kind === 'number' ? 'none' : kind };
+      : {
+          flow: bytesFromUtf8(id),
+          param: bytesFromUtf8(text(param)),
+          media: typeof kind === 'number' ? 'none' : kind,
+        };
     return code;
   }
 

@@ -1,7 +1,7 @@
 /** Which flow an initial INVITE enters: the rules of `routes`, first match wins. */
 import { BlockList, isIPv6 } from 'node:net';
 import { pathToFileURL } from 'node:url';
-import { utf8FromBytes } from '../core/sip/bytes.js';
+import { bytesFromUtf8, utf8FromBytes } from '../core/sip/bytes.js';
 import type { Routed } from '../core/sip/environment.js';
 import type { SipRequest } from '../core/sip/message.js';
 import { parseUri, type Uri, unescapeUri } from '../core/sip/uri.js';
@@ -28,7 +28,7 @@ export function modulesOf(rules: readonly RouteRule[]): string[] {
 export function routerOf(rules: readonly RouteRule[]): Router {
   if (rules.length === 0) {
     return (request) => ({
-      flow: userOf(parseUri(request.uri)),
+      flow: unescapeUri(parseUri(request.uri)?.user ?? ''),
       param: '',
       media: undefined,
     });
@@ -44,7 +44,8 @@ export function routerOf(rules: readonly RouteRule[]): Router {
 function outcomeOf(rule: RouteRule, modules: readonly string[]): Routed | ModuleChosen {
   if (rule.reject !== undefined) return refusal(rule.reject.status, rule.reject.reason);
   if (rule.module !== undefined) return { module: modules.indexOf(pathToFileURL(rule.module).href) };
-  return { flow: rule.flow ?? '', param: rule.param ?? '', media: rule.media };
+  const { flow = '', media, param = '' } = rule;
+  return { flow: bytesFromUtf8(flow), param: bytesFromUtf8(param), media };
 }
 
 function matcherOf(match: RouteRule['match']): (request: SipRequest, source: string) => boolean {

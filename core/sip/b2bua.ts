@@ -238,7 +238,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
         callerDisplay: flatten(request.from.display),
         chat: media === 'msrp',
         identity: this.identity(request),
-        param: routed.param,
+        param: utf8FromBytes(routed.param),
       },
       (ended) => {
         this.calls.delete(ended.id);
@@ -251,8 +251,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
       kind: 'arrived',
       call: id,
       at_ms: this.env.timers.now_ms,
-      flow: routed.flow,
-      param: routed.param,
+      flow: utf8FromBytes(routed.flow),
+      param: utf8FromBytes(routed.param),
       media,
       caller_user: from === undefined ? undefined : utf8FromBytes(unescapeUri(from.user)),
       caller_display: utf8FromBytes(request.from.display),

@@ -13,7 +13,7 @@ export interface Target {
 
 /**
  * What routing made of an initial INVITE: a flow with what goes with it, or a refusal. `media` left undefined is
- * what the SDP says. Flow and param are text, `reason` is the value of a Reason header, a byte string.
+ * what the SDP says; `reason` is the value of a Reason header. Byte strings all.
  */
 export type Routed =
   | { flow: string; param: string; media: 'rtp' | 'msrp' | 'none' | undefined }

@@ -10,6 +10,7 @@ await import('./crossing.test.js');
 await import('./inside-dialog.test.js');
 await import('./session-timer.test.js');
 await import('./chat.test.js');
+await import('./leg-headers.test.js');
 await import('./random-calls.test.js');
 
 export {};

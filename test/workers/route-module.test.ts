@@ -41,7 +41,8 @@ function invite(body = '', from = '"Jürg" <sip:j%C3%BCrg@home.example>') {
 
 /** `open` has agents, `lonely` has none, `torn` is being written. */
 const flows: FlowBook = {
-  loggedIn: (flow) => (({ open: 2, lonely: 0, torn: 'busy' }) as Record<string, number | 'busy'>)[flow],
+  loggedIn: (flow) =>
+    (({ open: 2, 'offen \u{1f642}': 1, lonely: 0, torn: 'busy' }) as Record<string, number | 'busy'>)[flow],
 };
 const AUDIO = sdp('10.0.0.1', 4000);
 
@@ -61,6 +62,7 @@ t.test(
       [1, { flow: 'open', param: '', media: 'rtp' }, ['open']],
       [1, { flow: 'open', param: 'vip', media: 'msrp' }, ['open', 'vip'], MSRP],
       [1, { flow: 'open', param: '7', media: 'msrp' }, ['open', 7, 'MSRP'], AUDIO],
+      [1, { flow: bytesFromUtf8('offen \u{1f642}'), param: bytesFromUtf8('ü') }, ['offen \u{1f642}', 'ü']],
       [1, { flow: 'lonely', param: '', media: 'rtp' }, ['lonely'], AUDIO, undefined, false],
       [-1, { status: 404, reason: /no flow id given/ }, [], '', BAD_FROM],
       [-1, { status: 404, reason: /no flow id given/ }, ['']],
