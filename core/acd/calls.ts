@@ -54,6 +54,7 @@ export class Calls {
       this.armOnhold(call);
       this.acd.calls_to_match.push(call);
     }
+    this.tellState(call);
     this.legs.sayAgain(call);
   }
 
@@ -296,8 +297,7 @@ export class Calls {
       this.armOnhold(call);
     }
     acd.out.calls.add(call.row);
-    if (acd.options.tell_states && to !== 'ended')
-      this.legs.send(call, { kind: 'entered', call: call.id, state: to });
+    this.tellState(call);
     acd.out.call_events.push({
       kind: 'call_report',
       call_id: call.id,
@@ -309,6 +309,12 @@ export class Calls {
     });
     if (to === 'ended') this.forget(call);
     else acd.recordLater(call);
+  }
+
+  private tellState(call: Call): void {
+    const { id, state } = call;
+    if (this.acd.options.tell_states && state !== 'ended')
+      this.legs.send(call, { kind: 'entered', call: id, state });
   }
 
   private forget(call: Call): void {
