@@ -16,7 +16,6 @@ const center = await Center.start(
   },
   { SIP_ACD_CALL_CENTER_REJECT_ON_NO_AGENTS: 'false' },
 );
-t.teardown(() => center.finish());
 
 async function webSocket(): Promise<Socket> {
   const ws = new WebSocket(center.engine.mi_url.replace('http', 'ws'));

@@ -53,7 +53,6 @@ const center = await Center.start(
     SIP_ACD_LOG_LEVEL: 'silent',
   },
 );
-t.teardown(() => center.finish());
 
 t.test('a module gives a call to a flow, and its parameter and state go with each leg', async (t) => {
   const call = center.call('front', 'front-caller');
