@@ -25,6 +25,8 @@ import type { RouteThreadData } from './route-thread.js';
 
 /** How long a module may take, from when it begins. */
 const DEADLINE_MS = 500;
+/** So that others are answered while a looping one is given up and its thread replaced. */
+const MIN_THREADS = 4;
 /** How long a question may wait for a thread. */
 const MAX_WAIT_MS = 10_000;
 const MAX_WAITING = 512;
@@ -52,7 +54,7 @@ export class RoutePool {
   private lines_since_ms = 0;
 
   private constructor(private readonly options: RoutePoolOptions) {
-    const threads = Math.max(2, availableParallelism());
+    const threads = Math.max(MIN_THREADS, availableParallelism());
     this.pool = new Piscina({
       filename: new URL('./route-thread.js', import.meta.url).href,
       minThreads: threads,
