@@ -30,7 +30,7 @@ const MIN_THREADS = 4;
 /** How long a question may wait for a thread. */
 const MAX_WAIT_MS = 10_000;
 const MAX_WAITING = 512;
-const LOAD_MS = 10_000;
+const LOAD_MS = 30_000;
 /** A module that hoards memory loses its thread rather than the engine. */
 const MAX_HEAP_MB = 256;
 const MAX_LINES_PER_S = 20;
