@@ -67,11 +67,18 @@ export class B2bua implements TransactionUser<RequestOwner> {
       if (!beginsCall(message)) {
         const scope = this.scopeOf(message);
         if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
-      } else if (!this.scopes.has(message.callId) && !this.env.admits(path.host)) {
+      } else if (!this.knows(message.callId) && !this.env.admits(path.host)) {
         return this.turnAway(message, path);
       }
     }
     this.layer.take(message, path);
+  }
+
+  /** Whether a call of that Call-ID is there, or will be when routing has decided: its INVITE may come again. */
+  private knows(callId: string): boolean {
+    if (this.scopes.has(callId)) return true;
+    for (const { request } of this.undecided) if (request.callId === callId) return true;
+    return false;
   }
 
   /** 503 without a transaction (RFC 3261 section 8.2.7): what cannot be served costs as little as can be. */

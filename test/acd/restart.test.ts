@@ -14,6 +14,7 @@ const OPTIONS: DispatcherOptions = {
   max_rejections: 10,
   max_calls: 1000,
   queue_pos_param: '',
+  tell_states: false,
 };
 
 /** As a journal keeps it. */

@@ -47,6 +47,17 @@ t.test('a retransmission is not routed again', async (t) => {
   t.equal(world.reports.length, 1);
 });
 
+t.test('an overloaded engine does not turn away an INVITE that it is deciding about', async (t) => {
+  const { world, caller, branch, decide } = undecided();
+  world.admits = false;
+  caller.send('INVITE', { uri: 'sip:any@192.0.2.1', sdp: sdp('10.0.0.1', 4000), cseq: 1, branch });
+  caller.response(100);
+  caller.send('INVITE', { uri: 'sip:any@192.0.2.1', sdp: sdp('10.0.0.1', 4000), callId: 'another' });
+  t.equal(caller.response(503).callId, 'another');
+  decide({ flow: 'support', param: '', media: undefined });
+  t.equal(world.reports.length, 1);
+});
+
 t.test('a refusal says why, and after a failure when to come again', async (t) => {
   const busy = undecided();
   busy.decide({ status: 403, reason: 'SIP;cause=403;text="not from here"' });

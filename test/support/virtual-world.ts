@@ -61,6 +61,8 @@ export class World {
   private tokens = 0;
   private calls = 0;
 
+  /** Whether new calls are taken. */
+  admits = true;
   /** Which flow an INVITE enters: at once the one that its Request-URI names. */
   route: B2buaEnvironment['route'] = (request, _path, done) =>
     done({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined });
@@ -95,7 +97,7 @@ export class World {
       route: (request, path, done) => this.route(request, path, done),
       onLeg: this.onLeg,
       accepting: () => true,
-      admits: () => true,
+      admits: () => this.admits,
       report: (report) => {
         this.reports.push(report);
       },
