@@ -10,6 +10,18 @@
 
 export type Media = 'rtp' | 'msrp';
 
+export const CALL_STATES = [
+  'welcome',
+  'dissuading1',
+  'dissuading2',
+  'queued',
+  'preagent',
+  'toagent',
+  'ended',
+] as const;
+/** States named as on the wire; the number in cc_calls is the index here plus one. */
+export type CallState = (typeof CALL_STATES)[number];
+
 /** Reports: what has happened, told by the worker that owns the call. Times are ms since the epoch. */
 export type Report =
   | CallArrived
@@ -155,7 +167,14 @@ export interface AllResumed {
 }
 
 /** Decisions: what the worker that owns the call is to do. Unknown calls and legs are ignored. */
-export type Decision = Connect | ConnectAnnounced | Drop | Progress | Transfer | EndCall;
+export type Decision = Entered | Connect | ConnectAnnounced | Drop | Progress | Transfer | EndCall;
+
+/** The call has entered a state, of which its next legs are. Told only where legs are asked about. */
+export interface Entered {
+  kind: 'entered';
+  call: string;
+  state: CallState;
+}
 
 /**
  * Make a leg to `uri` and join the caller to it as soon as it answers. Until then the caller keeps

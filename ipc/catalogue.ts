@@ -3,12 +3,22 @@
  *
  * Numbers stay what they are for good, also in journals: a new kind gets a new number, a new field goes
  * to the end and changes the kind's number. 1 to 19 reports, 20 to 39 decisions, 40 to 59 records of
- * the store, 60 the agents' events; so bytes of the wrong link are noticed.
+ * the store, 60 to 69 events; so bytes of the wrong link are noticed.
  */
-import type { AgentEvent } from '../core/acd/commands.js';
+import type { EngineEvent } from '../core/acd/commands.js';
 import type { StoreRecord } from '../core/acd/records.js';
 import type { Decision, Report } from '../core/messages.js';
-import { plainCodec, unionCodec } from './codec.js';
+import { unionCodec } from './codec.js';
+
+const CALL_STATE = {
+  welcome: 0,
+  dissuading1: 1,
+  dissuading2: 2,
+  queued: 3,
+  preagent: 4,
+  toagent: 5,
+  ended: 6,
+} as const;
 
 export const reportCodec = unionCodec<Report>({
   arrived: {
@@ -68,6 +78,7 @@ export const decisionCodec = unionCodec<Decision>({
       announcement_leg: 'number',
     },
   },
+  entered: { number: 26, fields: { call: 'text', state: CALL_STATE } },
 });
 
 export const recordCodec = unionCodec<StoreRecord>({
@@ -110,10 +121,26 @@ export const recordCodec = unionCodec<StoreRecord>({
   wrapup: { number: 43, fields: { agent_id: 'text', ends_ms: 'number' } },
 });
 
-export const eventCodec = plainCodec<AgentEvent>(60, {
-  agent_id: 'text',
-  state: { offline: 0, free: 1, incall: 2, inchat: 3, wrapup: 4 },
-  wrapup_ends_ms: 'number',
-  flow_id: 'text',
-  ongoing_sessions: 'number',
+export const eventCodec = unionCodec<EngineEvent>({
+  agent_report: {
+    number: 60,
+    fields: {
+      agent_id: 'text',
+      state: { offline: 0, free: 1, incall: 2, inchat: 3, wrapup: 4 },
+      wrapup_ends_ms: 'number',
+      flow_id: 'text',
+      ongoing_sessions: 'number',
+    },
+  },
+  call_report: {
+    number: 61,
+    fields: {
+      call_id: 'text',
+      flow_id: 'text',
+      state: CALL_STATE,
+      media: { rtp: 0, msrp: 1 },
+      caller: 'text',
+      agent_id: 'text',
+    },
+  },
 });

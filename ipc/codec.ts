@@ -52,7 +52,7 @@ interface Field {
 }
 
 interface Variant {
-  readonly kind: string | undefined;
+  readonly kind: string;
   readonly fields: readonly Field[];
   /** The array that is packed, used again for each message. */
   readonly positions: unknown[];
@@ -64,11 +64,11 @@ const FIRST_FIELD = 2;
 
 /** Turns messages of type T into bytes and back. */
 export class Codec<T> {
-  private readonly by_kind = new Map<string | undefined, Variant>();
+  private readonly by_kind = new Map<string, Variant>();
   private readonly by_number: (Variant | undefined)[] = [];
 
-  /** @internal use {@link unionCodec} or {@link plainCodec} */
-  constructor(variants: readonly { kind: string | undefined; number: number; fields: object }[]) {
+  /** @internal use {@link unionCodec} */
+  constructor(variants: readonly { kind: string; number: number; fields: object }[]) {
     for (const { kind, number, fields } of variants) {
       assert(this.by_number[number] === undefined, `kind number ${number} is used once`);
       const list = Object.entries(fields).map(([name, spec]) => field(name, spec));
@@ -83,7 +83,7 @@ export class Codec<T> {
   /** The bytes of a message, valid until the next call of any codec in this thread. */
   encode(seq: number, message: T): EncodedBytes {
     const values = message as Values;
-    const variant = this.by_kind.get(values.kind as string | undefined);
+    const variant = this.by_kind.get(values.kind as string);
     assert(variant !== undefined, 'the catalogue knows every kind that is sent');
     const { fields, positions } = variant;
     positions[1] = seq;
@@ -115,7 +115,7 @@ export class Codec<T> {
       return corrupt(where, 'has no known kind and number');
     const { kind, fields } = variant;
     if (positions.length !== FIRST_FIELD + fields.length) return corrupt(where, 'lacks fields');
-    const values: Values = kind === undefined ? {} : { kind };
+    const values: Values = { kind };
     for (let i = 0; i < fields.length; i++) {
       const { name, spec, name_of } = fields[i]!;
       const value: unknown = positions[FIRST_FIELD + i];
@@ -146,11 +146,6 @@ export class Codec<T> {
 export function unionCodec<U extends { kind: string }>(catalogue: Catalogue<U>): Codec<U> {
   const entries = Object.entries(catalogue) as [string, { number: number; fields: object }][];
   return new Codec<U>(entries.map(([kind, { number, fields }]) => ({ kind, number, fields })));
-}
-
-/** A codec for messages of one type that have no kind of their own. */
-export function plainCodec<T extends object>(number: number, fields: FieldTable<T>): Codec<T> {
-  return new Codec<T>([{ kind: undefined, number, fields }]);
 }
 
 function corrupt(where: string, how: string, cause?: unknown): never {

@@ -54,6 +54,7 @@ const FLOW: Columns<FlowRow> = {
   id: utf8(64),
   priority: f64,
   skill: i32,
+  removed: flag,
   ongoing: i32,
   onhold_calls: i32,
   onhold_chats: i32,

@@ -204,6 +204,7 @@ const SOURCE = 'an IP address, or one with a prefix length such as 10.0.0.0/8';
 const STATUS = 'a status from 300 to 699';
 const FLOW = 'the id of a flow, 1 to 64 characters';
 const PARAM = 'text of at most 128 characters';
+const MODULE = 'the path of a JavaScript file';
 const REASON = 'text of at most 128 characters on one line';
 const HEADER_PATTERNS = 'header names, each with a pattern';
 
@@ -235,6 +236,8 @@ const route = z
       /** cc_handle_call's second argument. */
       param: z.string({ error: PARAM }).max(128, { error: PARAM }).optional(),
       media: z.enum(['rtp', 'msrp'], { error: 'rtp or msrp' }).optional(),
+      /** A JavaScript file whose default export decides; relative to the configuration's folder. */
+      module: z.string({ error: MODULE }).min(1, { error: MODULE }).optional(),
       /** Refuse the call. */
       reject: z
         .strictObject(
@@ -251,10 +254,11 @@ const route = z
     },
     { error: MAPPING },
   )
-  .refine((rule) => (rule.flow === undefined) !== (rule.reject === undefined), {
-    error: 'either flow or reject',
-  })
-  .refine((rule) => rule.reject === undefined || (rule.param === undefined && rule.media === undefined), {
+  .refine(
+    ({ flow, module, reject }) => [flow, module, reject].filter((way) => way !== undefined).length === 1,
+    { error: 'one of flow, module and reject' },
+  )
+  .refine((rule) => rule.flow !== undefined || (rule.param === undefined && rule.media === undefined), {
     error: 'param and media only beside flow',
   });
 
@@ -363,7 +367,7 @@ export function keysUnder(path: readonly PropertyKey[]): string[] {
   const [first, ...rest] = path;
   if (first === undefined) return Object.keys(configSchema.shape);
   if (first === 'routes') {
-    if (rest.length === 1) return ['match', 'flow', 'param', 'media', 'reject'];
+    if (rest.length === 1) return ['match', 'flow', 'param', 'media', 'module', 'reject'];
     if (rest[1] === 'match') return ['user', 'host', 'from', 'to', 'headers', 'source'];
     if (rest[1] === 'reject') return ['status', 'reason'];
     return [];

@@ -71,7 +71,16 @@ const OWN_HEADERS = new Set(
   refer-to v f t i m l c e k x r`.split(/\s+/),
 );
 
-/** Whether a caller's header of that name can be copied to an agent's leg. */
+/** Identity headers that agents get from the caller's INVITE without being configured. */
+const ALWAYS_CARRIED = new Set(['p-asserted-identity', 'privacy']);
+
+/** Whether a header of that name is left by the engine to others, who may set it on a leg's INVITE. */
+export function isHeaderOfOthers(name: string): boolean {
+  const lower = name.toLowerCase();
+  return /^[\w\-.!%*+`'~]{1,64}$/.test(name) && (ALWAYS_CARRIED.has(lower) || !OWN_HEADERS.has(lower));
+}
+
+/** Whether a caller's header of that name can be copied to an agent's leg by being configured. */
 export function isIdentityHeader(name: string): boolean {
-  return /^[\w\-.!%*+`'~]{1,64}$/.test(name) && !OWN_HEADERS.has(name.toLowerCase());
+  return isHeaderOfOthers(name) && !ALWAYS_CARRIED.has(name.toLowerCase());
 }

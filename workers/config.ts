@@ -2,7 +2,8 @@
  * Loads the configuration: defaults, then one YAML or JSON file, then `SIP_ACD_...` variables of the
  * environment. Whatever is wrong ends in a ConfigError whose message is one line for the user.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { configKeys, configSchema, keysUnder } from './config-schema.js';
@@ -53,9 +54,27 @@ export function loadConfig(source: {
   }
   const config = result.data;
   checkTogether(config);
+  // A path in a file is seen from there, one in the environment from where the engine is started.
+  const variable = from_env.get('routes');
+  if (variable !== undefined) findModules(config, '.', `${variable}: `);
+  else if (source.file !== undefined) findModules(config, dirname(source.file), `${source.file}: `);
   const { db_url } = config.call_center;
   const { acc_db_url = db_url, rt_db_url = db_url } = config.call_center;
   return { ...config, call_center: { ...config.call_center, acc_db_url, rt_db_url } };
+}
+
+/** Makes the paths of route modules absolute, and looks whether they are there. */
+function findModules(config: Checked, folder: string, where: string): void {
+  for (const [number, rule] of config.routes.entries()) {
+    if (rule.module === undefined) continue;
+    const path = resolve(folder, rule.module);
+    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+      throw new ConfigError(
+        `${where}routes[${number}].module = ${JSON.stringify(rule.module)}: expected the path of a JavaScript file, there is none at ${path}`,
+      );
+    }
+    rule.module = path;
+  }
 }
 
 function readFile(file: string): Record<string, unknown> {

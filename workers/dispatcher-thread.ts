@@ -2,8 +2,9 @@
  * The dispatcher's thread: reports of all workers in, decisions, records, events and rows out. The state
  * machine itself is core/acd.
  */
+import { setImmediate as turnEnd } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { AgentEvent, Command, CommandResult } from '../core/acd/commands.js';
+import type { Command, CommandResult, EngineEvent } from '../core/acd/commands.js';
 import { Dispatcher, type DispatcherOptions } from '../core/acd/dispatcher.js';
 import { namesIn } from '../core/acd/memory.js';
 import { assert } from '../core/assert.js';
@@ -11,6 +12,7 @@ import type { Decision, Report } from '../core/messages.js';
 import { TimerWheel } from '../core/timers.js';
 import { decisionCodec, eventCodec, reportCodec } from '../ipc/catalogue.js';
 import { type DoorbellDescriptor, DoorbellListener } from '../ipc/doorbell.js';
+import { EventInterest, type EventInterestDescriptor } from '../ipc/event-interest.js';
 import { type LinkDescriptor, LinkReader, LinkWriter } from '../ipc/link.js';
 import type { TableWriter } from '../ipc/shared-table.js';
 import { openTables, type TablesDescriptor } from '../ipc/tables.js';
@@ -29,6 +31,7 @@ export interface DispatcherThreadData {
   reports: readonly LinkDescriptor[];
   decisions: readonly LinkDescriptor[];
   events: LinkDescriptor;
+  event_interest: EventInterestDescriptor;
   tables: TablesDescriptor;
   journal: {
     /** Folder of the generation to recover from. */
@@ -94,7 +97,8 @@ class DispatcherThread {
   private readonly decisions: LinkWriter<Decision>[];
   private readonly journal: AcdJournal;
   private readonly applied: BigInt64Array;
-  private readonly events: LinkWriter<AgentEvent>;
+  private readonly events: LinkWriter<EngineEvent>;
+  private readonly interest: EventInterest;
   private readonly tables;
   private readonly bell: DoorbellListener;
 
@@ -106,6 +110,7 @@ class DispatcherThread {
     this.reports = data.reports.map((link) => new LinkReader(link, reportCodec));
     this.decisions = data.decisions.map((link) => new LinkWriter(link, decisionCodec));
     this.events = new LinkWriter(data.events, eventCodec);
+    this.interest = new EventInterest(data.event_interest);
     this.tables = openTables(data.tables);
     const { journal } = data;
     this.applied = new BigInt64Array(journal.applied);
@@ -148,6 +153,8 @@ class DispatcherThread {
     else {
       const result = this.dispatcher.command(message.command);
       this.journal.commanded(message.command.kind);
+      // Who asked finds it safe and the rows changed: that is done when the turn has ended.
+      await turnEnd();
       return { request, result };
     }
     return { request, result: { ok: true } };
@@ -198,7 +205,8 @@ class DispatcherThread {
       assert(link !== undefined, 'a decision goes to a worker there is');
       link.send(decision);
     }
-    for (const event of out.events) this.events.send(event);
+    if (this.interest.wants('agent_report')) for (const event of out.events) this.events.send(event);
+    if (this.interest.wants('call_report')) for (const event of out.call_events) this.events.send(event);
     this.publishRows();
     out.clear();
     let spilled = false;

@@ -7,7 +7,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { callId } from '../core/call-id.js';
 import type { Decision, Report } from '../core/messages.js';
 import { B2bua } from '../core/sip/b2bua.js';
-import type { B2buaEnvironment, B2buaOptions } from '../core/sip/environment.js';
+import type { B2buaEnvironment, B2buaOptions, Routed } from '../core/sip/environment.js';
+import type { SipRequest } from '../core/sip/message.js';
 import { ReplayEnvironment } from '../core/sip/replay.js';
 import { callIdOf, shardOf } from '../core/sip/shard.js';
 import type { Path } from '../core/sip/transport.js';
@@ -33,6 +34,7 @@ import type { JournalOptions, JournalSync } from './journal/writer.js';
 import { createLogger, type LogLevel } from './log.js';
 import { Overload } from './overload.js';
 import { SipResolver } from './resolver.js';
+import { RouteClient } from './route-client.js';
 import { type Router, routerOf } from './routing.js';
 import { now_ms, Turns } from './turn.js';
 import { enlargeReceiveBuffer, openUdp, type SendDatagram, sender } from './udp.js';
@@ -52,6 +54,8 @@ export interface SipWorkerTask {
   source_limit: number;
   options: B2buaOptions;
   routes: readonly RouteRule[];
+  /** The way to the modules that `routes` names, where it names any. */
+  route_modules: { asks_legs: boolean; port: MessagePort } | undefined;
   log_level: LogLevel;
   doorbell: DoorbellDescriptor;
   reports: LinkDescriptor;
@@ -132,6 +136,7 @@ class SipWorker {
   private bell: DoorbellListener | undefined;
   private readonly resolver: SipResolver;
   private readonly router: Router;
+  private readonly routeClient: RouteClient | undefined;
   private readonly addresses: string[];
   private readonly chooser: AddressChooser;
   /** Public sockets first, in the order of `listen`, then the worker's own, in that of `addresses`. */
@@ -171,6 +176,7 @@ class SipWorker {
     this.peersIn = task.datagrams_in.map((link) => link && new DatagramLinkReader(link));
     this.resolver = new SipResolver(now_ms);
     this.router = routerOf(task.routes);
+    this.routeClient = task.route_modules && new RouteClient(task.route_modules.port);
     this.addresses = [...new Set(task.listen.map(({ address }) => address))];
     this.chooser = new AddressChooser(this.addresses);
   }
@@ -248,6 +254,7 @@ class SipWorker {
     this.bell?.close();
     for (const socket of this.sockets) socket.close();
     this.task.control.close();
+    this.routeClient?.close();
   }
 
   private async bind(address: string, port: number, sentBy: string): Promise<void> {
@@ -284,7 +291,7 @@ class SipWorker {
       const callId = callIdOf(text);
       const owner = callId === undefined ? this.task.index : shardOf(callId) % this.task.workers;
       // What comes to our own sockets may be part of a dialog that we have with another worker.
-      const own = socket >= this.task.listen.length && owner !== this.task.index && b2bua.knows(text);
+      const own = socket >= this.task.listen.length && owner !== this.task.index && b2bua.isOurs(text);
       if (owner !== this.task.index && !own) {
         this.turns.begin();
         if (Atomics.load(this.services, owner) === OUT_OF_SERVICE)
@@ -418,7 +425,14 @@ class SipWorker {
         });
         atOnce = false;
       },
-      route: (request, path) => this.router(request, path.host),
+      route: (request, path, done) => this.route(request, path, done),
+      onLeg: this.task.route_modules?.asks_legs
+        ? (invite, done) =>
+            this.routeClient?.changeLeg(invite, (answer) => {
+              this.turns.begin();
+              done(answer);
+            })
+        : undefined,
       admits: (source) => this.overload.admits(source, this.timers.now_ms),
       accepting: () => !this.draining && !this.journal?.full && this.reports.hasRoomForNew,
       report: (report) => this.report(report),
@@ -428,6 +442,16 @@ class SipWorker {
       },
       log: (level, message, fields) => this.log[level](fields ?? {}, message),
     };
+  }
+
+  private route(request: SipRequest, path: Path, done: (routed: Routed) => void): void {
+    const chosen = this.router(request, path.host);
+    if (!('module' in chosen)) return done(chosen);
+    this.routeClient?.decide(chosen.module, request.text, path.host, (routed) => {
+      // A module's answer is a turn of its own.
+      this.turns.begin();
+      done(routed);
+    });
   }
 
   /** The outbound proxy takes what starts a dialog; inside it the route set says where to (RFC 3261 12.2.1.1). */

@@ -6,12 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
-import type { AgentEvent, Command, CommandResult } from '../core/acd/commands.js';
+import type { Command, CommandResult, EngineEvent } from '../core/acd/commands.js';
 import type { Provisioning } from '../core/acd/provisioning.js';
 import type { Target } from '../core/sip/environment.js';
 import { eventCodec } from '../ipc/catalogue.js';
 import { createDatagramLink } from '../ipc/datagram-link.js';
 import { createDoorbell, DoorbellListener } from '../ipc/doorbell.js';
+import { createEventInterest, EventInterest } from '../ipc/event-interest.js';
 import { createLink, type LinkDescriptor, LinkReader } from '../ipc/link.js';
 import { createTables, openTables } from '../ipc/tables.js';
 import type { SqlOptions } from '../sql/options.js';
@@ -35,6 +36,8 @@ import { type Mi, startMi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
 import type { EngineView } from './mi/source.js';
 import { ownAddresses, transferPolicy } from './own-addresses.js';
+import { RoutePool } from './route-pool.js';
+import { modulesOf } from './routing.js';
 import { OUT_OF_SERVICE, type SipWorkerTask, type WorkerNotice, type WorkerOrder } from './sip-worker.js';
 import type { StoreData } from './store.js';
 import { THREAD_LIMITS } from './thread-limits.js';
@@ -112,10 +115,12 @@ class Supervisor {
     dispatcher: createDoorbell(),
     control: createDoorbell(),
   };
+  private readonly eventInterest = createEventInterest();
   private lock: DataLock | undefined;
   private store: ThreadPeer | undefined;
   private dispatcher: ThreadPeer | undefined;
   private pool: Piscina | undefined;
+  private routes: RoutePool | undefined;
   private readonly workers = new Map<number, RunningWorker>();
   private readonly shared: {
     /** Number of the dispatcher's journal file that the store reads. */
@@ -171,6 +176,7 @@ class Supervisor {
 
     const events = createLink('dispatcher to control', EVENT_LINK_BYTES, this.doorbells.control);
     const tables = createTables(config.sip.max_calls);
+    await this.startRoutes(tables);
     const generations = beginGeneration(config.data_dir);
     this.generations = generations;
     const { workerCount } = this;
@@ -187,12 +193,14 @@ class Supervisor {
         transfer: transferPolicy(config.transfer.allow, this.ownAddresses()),
         max_calls: config.sip.max_calls,
         queue_pos_param: config.call_center.queue_pos_param,
+        tell_states: this.routes?.asksLegs ?? false,
       },
       log_level: config.log.level,
       doorbell: this.doorbells.dispatcher,
       reports: links.map((link) => link.reports),
       decisions: links.map((link) => link.decisions),
       events,
+      event_interest: this.eventInterest,
       tables,
       journal: {
         ...generations,
@@ -245,6 +253,7 @@ class Supervisor {
     await Promise.allSettled([...this.workers.values()].map(({ ended }) => ended));
     this.guard.close();
     await this.pool?.destroy();
+    await this.routes?.close();
     await this.dispatcher?.terminate();
     await this.store?.terminate();
     await this.lock?.release();
@@ -319,6 +328,20 @@ class Supervisor {
     return ownAddresses(this.listen, advertise, worker_ports, this.workerCount);
   }
 
+  /** The threads of route modules, where `routes` names any. */
+  private async startRoutes(tables: ReturnType<typeof createTables>): Promise<void> {
+    const modules = modulesOf(this.config.routes);
+    if (modules.length === 0) return;
+    this.routes = await RoutePool.start({
+      modules,
+      tables,
+      reject_on_no_agents: this.config.call_center.reject_on_no_agents,
+      login: async (agent_id, logged_in) =>
+        (await this.command({ kind: 'agent_login', agent_id, logged_in })).ok,
+      log: createLogger('routes', this.config.log.level),
+    });
+  }
+
   /** @returns how many calls came back */
   private async startWorkers(
     links: readonly WorkerLinks[],
@@ -377,6 +400,7 @@ class Supervisor {
   ): RunningWorker {
     const { config, workerCount } = this;
     const { port1, port2 } = new MessageChannel();
+    const route_modules = this.routes?.connect();
     const task: SipWorkerTask = {
       index,
       workers: workerCount,
@@ -393,8 +417,10 @@ class Supervisor {
         message_timeout_ms: config.sip.message_timeout * 1000,
         own_addresses: this.ownAddresses(),
         identity_headers: config.sip.identity_headers,
+        context_param: config.call_center.b2b_logic_ctx_param,
       },
       routes: config.routes,
+      route_modules: route_modules && { asks_legs: this.routes?.asksLegs ?? false, port: route_modules },
       log_level: config.log.level,
       doorbell: link.doorbell,
       reports: link.reports,
@@ -411,7 +437,9 @@ class Supervisor {
         applied: this.shared.applied,
       },
     };
-    const ended: Promise<void> = (this.pool as Piscina).run(task, { transferList: [port2] });
+    const ended: Promise<void> = (this.pool as Piscina).run(task, {
+      transferList: route_modules === undefined ? [port2] : [port2, route_modules],
+    });
     const notices = new Map<string, (notice: WorkerNotice) => void>();
     port1.on('message', (notice: WorkerNotice) => notices.get(notice.kind)?.(notice));
     const told = (kind: WorkerNotice['kind']): Promise<WorkerNotice> =>
@@ -513,14 +541,16 @@ class Supervisor {
   ): Promise<void> {
     const { config } = this;
     this.view = sharedTableView(openTables(tables), now_ms);
+    const interest = new EventInterest(this.eventInterest);
     this.mi = await startMi({
       listen: config.mi.listen,
       token: config.mi.token,
       view: this.view,
+      interest: (kind, wanted) => interest.set(kind, wanted),
       control: { reload: () => this.reload(), command: (command) => this.command(command) },
       log: createLogger('mi', config.log.level),
     });
-    const reader = new LinkReader<AgentEvent>(events, eventCodec);
+    const reader = new LinkReader<EngineEvent>(events, eventCodec);
     this.eventBell = new DoorbellListener(
       this.doorbells.control,
       () => reader.drain((event) => this.mi?.raise(event), 256) >= 256,
@@ -560,6 +590,7 @@ class Supervisor {
     for (const { control } of this.workers.values()) control.close();
     this.guard.close();
     await this.pool?.destroy();
+    await this.routes?.close();
     await this.dispatcher?.ask({ stop: true });
     await this.dispatcher?.ended;
     this.eventBell?.close();

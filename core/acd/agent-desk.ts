@@ -43,6 +43,15 @@ export class AgentDesk {
     this.forgetWhenIdle(agent);
   }
 
+  /** A wrapup that runs is over before its time, for a restart too. */
+  endWrapup(agent: Agent): void {
+    if (agent.wrapup_end_ms === 0) return;
+    agent.wrapup_timer = this.acd.cancel(agent.wrapup_timer);
+    agent.wrapup_end_ms = 0;
+    this.acd.out.records.push({ kind: 'wrapup', agent_id: agent.config.id, ends_ms: this.acd.now_ms });
+    this.settle(agent);
+  }
+
   /** At an agent's first load: a wrapup that a former run began goes on. */
   resumeWrapup(agent: Agent): void {
     const end_ms = agent.config.wrapup_end_time_s * 1000;
@@ -147,6 +156,7 @@ export class AgentDesk {
     acd.out.agents.add(agent.row);
     if (before === agent.visible && delivered === null) return;
     acd.out.events.push({
+      kind: 'agent_report',
       agent_id: agent.config.id,
       state: agent.visible,
       wrapup_ends_ms: agent.wrapup_end_ms,

@@ -21,6 +21,7 @@ const HANGUP_AT_ONCE_MS = 1000;
 /** What a caller gets who is not answered when the engine ends his call, and why. */
 const DISSUADED = { status: 480, reason: 'dissuaded from waiting' };
 const AGENT_HUNG_UP = { status: 480, reason: '' };
+const ENDED_BY_COMMAND = { status: 480, reason: 'ended by management' };
 const REFUSED_TOO_OFTEN = { status: 480, reason: 'refused by too many agents' };
 
 export class Calls {
@@ -55,6 +56,7 @@ export class Calls {
       this.armOnhold(call);
       this.acd.calls_to_match.push(call);
     }
+    this.tellState(call);
     if (call.media_leg !== 0 && call.message_timer === null) this.armMessage(call);
     this.legs.sayAgain(call);
   }
@@ -140,6 +142,26 @@ export class Calls {
   /** The worker could not go on with the call. */
   lost(call: Call, at_ms: number): void {
     this.end(call, -1, at_ms);
+  }
+
+  /** Management ends the call: handled when caller and agent have talked, else ended without; not abandoned. */
+  endByCommand(call: Call): void {
+    this.end(call, call.connected ? 0 : 1, this.acd.now_ms, ENDED_BY_COMMAND);
+  }
+
+  /**
+   * Management frees an agent at once: a talk ends, what rings goes back to the top of the queue and is not
+   * counted against him, his wrapup is over. A command of people: it may look at every call.
+   */
+  releaseAgent(agent: Agent): void {
+    this.agents.endWrapup(agent);
+    for (const call of [...this.acd.calls.values()].filter((each) => each.agent === agent)) {
+      if (call.connected) this.end(call, 0, this.acd.now_ms, ENDED_BY_COMMAND, 'free');
+      else {
+        this.legs.send(call, { kind: 'drop', call: call.id, leg: call.agent_leg });
+        this.agentRefused(call, false, this.acd.now_ms);
+      }
+    }
   }
 
   /** Delivers a call to an agent who has room for it. */
@@ -284,15 +306,16 @@ export class Calls {
     call.setup_s = -1;
   }
 
-  /** The call's last CDR and its end; with `answer` the worker is told to end it. */
+  /** The call's last CDR and its end; with `answer` the worker is told to end it. `then` is what its agent does. */
   private end(
     call: Call,
     call_type: -1 | 0 | 1,
     at_ms: number,
     answer?: { status: number; reason: string },
+    then: 'wrapup' | 'free' = call.connected ? 'wrapup' : 'free',
   ): void {
     const { acd } = this;
-    const { agent, connected, flow } = call;
+    const { agent, flow } = call;
     const cdr = call.cdr(call_type, at_ms);
     acd.out.records.push(cdr);
     acd.statistics.waited(flow, cdr.wait_s);
@@ -301,7 +324,7 @@ export class Calls {
       acd.statistics.talked(flow, agent, cdr.talk_s);
     }
     this.setState(call, 'ended');
-    if (agent !== null) this.agents.release(agent, call.media, flow, connected ? 'wrapup' : 'free');
+    if (agent !== null) this.agents.release(agent, call.media, flow, then);
     if (answer !== undefined) this.legs.send(call, { kind: 'end', call: call.id, ...answer });
     acd.forgetFlowWhenIdle(flow);
   }
@@ -324,7 +347,9 @@ export class Calls {
       this.armOnhold(call);
     }
     acd.out.calls.add(call.row);
+    this.tellState(call);
     acd.out.call_events.push({
+      kind: 'call_report',
       call_id: call.id,
       flow_id: call.flow.config.id,
       state: to,
@@ -334,6 +359,12 @@ export class Calls {
     });
     if (to === 'ended') this.forget(call);
     else acd.recordLater(call);
+  }
+
+  private tellState(call: Call): void {
+    const { id, state } = call;
+    if (this.acd.options.tell_states && state !== 'ended')
+      this.legs.send(call, { kind: 'entered', call: id, state });
   }
 
   private forget(call: Call): void {

@@ -333,6 +333,19 @@ export class Dispatcher {
       }
       case 'dispatch':
         return this.dispatch(command.call, command.agent_id);
+      case 'end_call': {
+        const call = this.acd.calls.get(command.call);
+        if (call === undefined) return refusal(404, 'Call not found');
+        this.calls.endByCommand(call);
+        return OK;
+      }
+      case 'release_agent': {
+        // One provisioned no longer, whom a call keeps, too: he is who hangs most visibly.
+        const agent = this.acd.agents.get(command.agent_id);
+        if (agent === undefined) return refusal(404, 'Agent not found');
+        this.calls.releaseAgent(agent);
+        return OK;
+      }
       case 'internal_dispatching':
         return this.setInternalDispatching(command.on);
       case 'reset_stats':

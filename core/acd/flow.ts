@@ -34,6 +34,7 @@ export class Flow {
       id: this.config.id,
       priority: this.config.priority,
       skill: this.skill.row,
+      removed: this.removed,
       ongoing: this.ongoing,
       onhold_calls: this.onhold_calls,
       onhold_chats: this.onhold_chats,

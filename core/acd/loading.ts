@@ -23,6 +23,7 @@ function loadFlows(acd: AcdState, configs: FlowConfig[]): void {
   for (const flow of acd.flows.values()) {
     if (wanted.has(flow.config.id)) continue;
     flow.removed = true;
+    acd.out.flows.add(flow.row);
     acd.forgetFlowWhenIdle(flow);
   }
   // Calls leave the queues that their flows' old skills and priorities put them in ...

@@ -26,6 +26,8 @@ export interface DispatcherOptions {
   transfer: TransferPolicy;
   /** URI parameter that tells the queue's media server the position; '' is none. */
   queue_pos_param: string;
+  /** Whether workers are told which state a call enters. */
+  tell_states: boolean;
 }
 
 /** The longest that the timer wheel is asked to wait at once. */

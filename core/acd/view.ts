@@ -4,17 +4,9 @@
  * Times are ms since the epoch, talk and wait sums seconds. Counters only grow until they are reset.
  */
 
-export const CALL_STATES = [
-  'welcome',
-  'dissuading1',
-  'dissuading2',
-  'queued',
-  'preagent',
-  'toagent',
-  'ended',
-] as const;
-/** States named as on the wire; the number in cc_calls is the index here plus one. */
-export type CallState = (typeof CALL_STATES)[number];
+import { CALL_STATES, type CallState } from '../messages.js';
+
+export { CALL_STATES, type CallState };
 
 export const AGENT_STATES = ['offline', 'free', 'incall', 'inchat', 'wrapup'] as const;
 /** `offline` is what others see of a logged-out agent, whatever he is still busy with. */
@@ -53,6 +45,8 @@ export interface FlowRow {
   priority: number;
   /** Row of the flow's skill. */
   skill: number;
+  /** No longer provisioned: it takes no new call. */
+  removed: boolean;
   /** Calls of this flow that have not ended. */
   ongoing: number;
   onhold_calls: number;

@@ -43,6 +43,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private readonly scopes = new Map<string, CallScope>();
   /** The beginning that is being played again. */
   private restarting: CallStart | undefined;
+  /** INVITEs that routing has not decided about. */
+  private readonly undecided = new Set<ServerTx>();
 
   constructor(
     private readonly env: B2buaEnvironment,
@@ -69,11 +71,18 @@ export class B2bua implements TransactionUser<RequestOwner> {
       if (!beginsCall(message)) {
         const scope = this.scopeOf(message);
         if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
-      } else if (!this.scopes.has(message.callId) && !this.env.admits(path.host)) {
+      } else if (!this.knows(message.callId) && !this.env.admits(path.host)) {
         return this.turnAway(message, path);
       }
     }
     this.layer.take(message, path);
+  }
+
+  /** Whether a call of that Call-ID is there, or will be when routing has decided: its INVITE may come again. */
+  private knows(callId: string): boolean {
+    if (this.scopes.has(callId)) return true;
+    for (const { request } of this.undecided) if (request.callId === callId) return true;
+    return false;
   }
 
   /** 503 without a transaction (RFC 3261 section 8.2.7): what cannot be served costs as little as can be. */
@@ -87,7 +96,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
    * Whether a datagram is about one of our dialogs or requests although its Call-ID is not of our shards: we have
    * asked another worker for somebody there.
    */
-  knows(text: string): boolean {
+  isOurs(text: string): boolean {
     const message = parseMessage(text);
     if (message.kind === 'failure') return false;
     if (message.kind === 'response') return this.layer.awaits(message);
@@ -107,6 +116,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (call === undefined || call.bare) return;
     this.env.recorder?.decision(call.scope, decision);
     switch (decision.kind) {
+      case 'entered':
+        return call.entered(decision.state);
       case 'connect':
       case 'connect_announced':
         return call.connect(decision);
@@ -125,6 +136,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
 
   /** Ends every call with BYE or 503: the engine stops. */
   endAll(why: string): void {
+    for (const tx of this.undecided) this.refuse(tx, 503, this.retryAfter());
+    this.undecided.clear();
     for (const call of [...this.calls.values()]) call.abandon(why);
   }
 
@@ -222,9 +235,23 @@ export class B2bua implements TransactionUser<RequestOwner> {
       return this.refuse(tx, 400, [['Reason', 'SIP;cause=400;text="no Contact"']]);
     if (request.list('record-route').length > MAX_ROUTES) return this.refuse(tx, 513);
     if (replaces !== undefined) return this.replace(tx, request, replaces);
-    const routed = restarting?.routed ?? this.env.route(request, tx.path);
-    if ('status' in routed) return this.refuse(tx, routed.status, [['Reason', routed.reason]]);
+    if (restarting !== undefined) return this.routed(tx, request, restarting.routed);
+    this.undecided.add(tx);
+    const cancelled = (): void => {
+      if (this.undecided.delete(tx)) this.refuse(tx, 487);
+    };
+    tx.owner = { response() {}, noResponse() {}, cancelled };
+    this.env.route(request, tx.path, (routed) => {
+      if (this.undecided.delete(tx)) this.routed(tx, request, routed);
+    });
+  }
 
+  /** What routing decided about an INVITE: a call of a flow, or a refusal. */
+  private routed(tx: ServerTx, request: SipRequest, routed: Routed): void {
+    if ('status' in routed) {
+      const again = routed.status === 500 ? this.retryAfter() : [];
+      return this.refuse(tx, routed.status, [['Reason', routed.reason], ...again]);
+    }
     const from = parseUri(request.from.uri);
     const media = mediaOf(request, routed);
     const { id } = this.begin(tx, request, routed);
@@ -281,6 +308,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
         callerDisplay: flatten(request.from.display),
         chat: mediaOf(request, routed) === 'msrp',
         identity: this.identity(request),
+        param: utf8FromBytes(routed.param),
       },
       (ended) => {
         this.calls.delete(ended.id);

@@ -59,6 +59,12 @@ export class CallScope implements B2buaEnvironment, Registry {
     this.ask((answer) => this.base.resolve(uri, answer, first), found);
   }
 
+  /** Undefined where nobody wants to see legs. */
+  get onLeg(): B2buaEnvironment['onLeg'] {
+    if (this.base.onLeg === undefined) return undefined;
+    return (invite, done) => this.ask((answer) => this.base.onLeg?.(invite, answer), done);
+  }
+
   /**
    * Asks what only the world outside can tell. An answer given at once follows from the question; one that comes
    * later is an input of the call, and recorded.
@@ -151,8 +157,8 @@ export class CallScope implements B2buaEnvironment, Registry {
     return this.base.sentBy(socket);
   }
 
-  route(request: SipRequest, path: Path): Routed {
-    return this.base.route(request, path);
+  route(request: SipRequest, path: Path, done: (routed: Routed) => void): void {
+    this.base.route(request, path, done);
   }
 
   accepting(): boolean {

@@ -7,6 +7,7 @@
  */
 import { assert } from '../assert.js';
 import type {
+  CallState,
   Connect,
   ConnectAnnounced,
   EndCall,
@@ -39,6 +40,8 @@ export interface CallSetup {
   chat: boolean;
   /** Headers that agents get from the caller's INVITE. */
   identity: Header;
+  /** What routing gave along with the flow; text. */
+  param: string;
 }
 
 export class Call implements SessionUser, AnnouncedCall, TransferredCall, MovingCall {
@@ -48,6 +51,9 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   readonly callerUri: string;
   readonly callerDisplay: string;
   readonly identity: Header;
+  readonly param: string;
+  /** As the dispatcher told last, where it tells. */
+  state: CallState = 'welcome';
   readonly chat: boolean;
   caller: Session;
   answered = false;
@@ -84,10 +90,15 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
     this.callerDisplay = setup.callerDisplay;
     this.chat = setup.chat;
     this.identity = setup.identity;
+    this.param = setup.param;
     this.caller = Session.incoming(scope, layer, tx, scope.token(), this);
   }
 
   // Decisions.
+
+  entered(state: CallState): void {
+    this.state = state;
+  }
 
   connect(decision: Connect | ConnectAnnounced): void {
     // Said again after a restart, in case it was lost.
@@ -143,8 +154,8 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   }
 
   /** The engine itself cannot go on with the call. */
-  abandon(why: string): void {
-    this.end({ kind: 'end', call: this.id, status: 503, reason: '' });
+  abandon(why: string, status = 503): void {
+    this.end({ kind: 'end', call: this.id, status, reason: '' });
     this.report({ kind: 'call_lost', call: this.id, at_ms: this.scope.timers.now_ms, why });
   }
 

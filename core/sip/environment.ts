@@ -1,7 +1,8 @@
 /** What the B2BUA needs from the thread that runs it, and what it can be told to do differently. */
-import type { Report } from '../messages.js';
+import type { CallState, Report } from '../messages.js';
 import type { SipRequest } from './message.js';
 import type { CallIdentity, Recorder } from './recorder.js';
+import type { HeaderFields } from './transaction.js';
 import type { Path, SipEnvironment } from './transport.js';
 
 /** A place to send to; addresses, not names. */
@@ -10,10 +11,43 @@ export interface Target {
   port: number;
 }
 
-/** What routing made of an initial INVITE: a flow, or a refusal. */
+/**
+ * What routing made of an initial INVITE: a flow with what goes with it, or a refusal. `media` left undefined is
+ * what the SDP says; `reason` is the value of a Reason header. Byte strings all.
+ */
 export type Routed =
-  | { flow: string; param: string; media: 'rtp' | 'msrp' | undefined }
+  | { flow: string; param: string; media: 'rtp' | 'msrp' | 'none' | undefined }
   | { status: number; reason: string };
+
+/** An INVITE that is about to start a leg, for who may change its headers. All but the context are byte strings. */
+export interface LegInvite {
+  call: string;
+  leg: number;
+  role: 'media' | 'agent' | 'target';
+  /** The call's, when the leg was made. */
+  state: CallState;
+  uri: string;
+  from: string;
+  to: string;
+  callId: string;
+  /** Those beyond what every INVITE of ours has. */
+  headers: HeaderFields;
+  body: string;
+  /** Parameters that the leg has from its call. */
+  context: LegParameters;
+}
+
+/** By name. */
+export type LegParameters = Readonly<Record<string, string>>;
+
+/** The headers that the INVITE gets, and the leg's parameters from now on. */
+export interface LegChanges {
+  headers: HeaderFields;
+  context: LegParameters;
+}
+
+/** `failed`: why the call cannot go on. */
+export type LegAnswer = LegChanges | { failed: string };
 
 export interface B2buaEnvironment extends SipEnvironment {
   /** The local socket from which our own legs reach `host` (an IP address). */
@@ -26,8 +60,10 @@ export interface B2buaEnvironment extends SipEnvironment {
    * `first` says that the request starts a dialog: an outbound proxy takes those.
    */
   resolve(uri: string, found: (targets: readonly Target[]) => void, first: boolean): void;
-  /** Which flow an initial INVITE enters. */
-  route(request: SipRequest, path: Path): Routed;
+  /** Which flow an initial INVITE enters. `done` is called once, at once or later. */
+  route(request: SipRequest, path: Path, done: (routed: Routed) => void): void;
+  /** Asked before each INVITE that starts a leg, where somebody wants to be. `done` is called once, never at once. */
+  onLeg?: ((invite: LegInvite, done: (answer: LegAnswer) => void) => void) | undefined;
   /** False while the engine takes no new calls: the way to the dispatcher is filling up, or it is stopping. */
   accepting(): boolean;
   /** False while there is too much to do for a new call from that address. */
@@ -54,6 +90,8 @@ export interface B2buaOptions {
   message_timeout_ms: number;
   /** The engine's own addresses, as peers may write them; requests to any of them go to the first. */
   own_addresses: readonly Target[];
+  /** Name under which a call's parameter is handed to `onLeg`. */
+  context_param: string;
   /** Header names, besides P-Asserted-Identity and Privacy, that an agent's INVITE gets from the caller's. */
   identity_headers: readonly string[];
 }

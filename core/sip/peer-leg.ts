@@ -2,10 +2,12 @@
  * A leg that the engine makes toward a media server or an agent: set up, answered, joined to the caller,
  * released. It knows its own far end; what its answer means for the caller is the call's business.
  */
+import type { CallState } from '../messages.js';
 import type { Timer } from '../timers.js';
 import type { CallScope } from './call-scope.js';
 import {
   type B2buaOptions,
+  type LegParameters,
   MEDIA_SETUP_TIMEOUT_MS,
   type Target,
   TRANSFER_TIMEOUT_MS,
@@ -34,6 +36,11 @@ export interface LegHome {
   readonly callerUri: string;
   readonly callerDisplay: string;
   readonly identity: Header;
+  /** What onLeg is told. */
+  readonly param: string;
+  readonly state: CallState;
+  /** The engine cannot go on with the call. */
+  abandon(why: string, status?: number): void;
 }
 
 /** Who acts on what happens to a leg. */
@@ -89,6 +96,9 @@ export class PeerLeg implements SessionUser {
   private nextTarget = 0;
   private attempts = 0;
   private offer = '';
+  /** For onLeg: what it knows of the call, and the leg's own copy of the call's parameter. */
+  private readonly callState: CallState;
+  private parameters: LegParameters;
   private noResponse: Timer | undefined;
   private noAnswer: Timer | undefined;
 
@@ -96,7 +106,10 @@ export class PeerLeg implements SessionUser {
     private readonly home: LegHome,
     public user: LegUser,
     private readonly setup: LegSetup,
-  ) {}
+  ) {
+    this.callState = home.state;
+    this.parameters = { [home.options.context_param]: home.param };
+  }
 
   get number(): number {
     return this.setup.number;
@@ -172,25 +185,44 @@ export class PeerLeg implements SessionUser {
   }
 
   private attempt(): void {
-    const { scope, layer, id, shard, maxForwards, callerUri, callerDisplay, identity } = this.home;
+    const { scope, id, shard, callerUri, callerDisplay, identity } = this.home;
     const target = this.targets[this.nextTarget++] as Target;
     const { headers = [], name = String(this.number), uri } = this.setup;
     const display = this.setup.display || callerDisplay;
     const callers = this.role === 'media' ? [] : identity.map((header) => withName(header, display));
+    const invite = {
+      callId: mintCallId(`${id}.${name}.${this.attempts++}.`, this.setup.shard ?? shard),
+      uri,
+      from: formatNameAddr(display, callerUri),
+      to: `<${uri}>`,
+      headers: [...callers, ...headers],
+    };
+    if (scope.onLeg === undefined) return this.invite(target, invite);
+    const about = {
+      call: id,
+      leg: this.number,
+      role: this.role,
+      state: this.callState,
+      body: this.offer,
+      context: this.parameters,
+    };
+    scope.onLeg({ ...invite, ...about }, (answer) => {
+      if (this.state !== 'inviting') return;
+      if ('failed' in answer) return this.home.abandon(answer.failed, 500);
+      this.parameters = answer.context;
+      this.invite(target, { ...invite, headers: answer.headers });
+    });
+  }
+
+  private invite(
+    target: Target,
+    invite: { callId: string; uri: string; from: string; to: string; headers: Header },
+  ): void {
+    const { layer, maxForwards, scope } = this.home;
     const session = Session.outgoing(
       scope,
       layer,
-      {
-        callId: mintCallId(`${id}.${name}.${this.attempts++}.`, this.setup.shard ?? shard),
-        localTag: scope.token(),
-        uri,
-        from: formatNameAddr(display, callerUri),
-        to: `<${uri}>`,
-        maxForwards,
-        routes: [],
-        headers: [...callers, ...headers],
-        target,
-      },
+      { ...invite, localTag: scope.token(), maxForwards, routes: [], target },
       this,
     );
     this.current = session;

@@ -76,6 +76,11 @@ export class ReplayEnvironment implements B2buaEnvironment {
     deaf = true;
   };
 
+  get onLeg(): B2buaEnvironment['onLeg'] {
+    // What was answered has been recorded.
+    return this.live || this.real.onLeg === undefined ? this.real.onLeg : () => {};
+  }
+
   accepting(): boolean {
     return this.real.accepting();
   }
@@ -100,7 +105,7 @@ export class ReplayEnvironment implements B2buaEnvironment {
     return this.real.sentBy(socket);
   }
 
-  route: B2buaEnvironment['route'] = (request, path) => this.real.route(request, path);
+  route: B2buaEnvironment['route'] = (request, path, done) => this.real.route(request, path, done);
 
   newCall: B2buaEnvironment['newCall'] = () => this.real.newCall();
 

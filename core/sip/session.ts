@@ -437,7 +437,12 @@ export class Session implements InviteDialog {
       if (status === 408 || status === 481) this.user.onLost(this);
     };
     if (!this.peerUpdates) {
-      this.invite(this.localSdp, { answered: () => this.user.onAck(this), refused: lost });
+      const free = (): void => this.user.onAck(this);
+      const refused = (status: number): void => {
+        lost(status);
+        if (!this.ended) free();
+      };
+      this.invite(this.localSdp, { answered: free, refused });
       return true;
     }
     this.send('UPDATE', '', '', [], {

@@ -53,6 +53,7 @@ export const OPTIONS: DispatcherOptions = {
   transfer: { allow: ['acd.example:5060'], to_locations: true },
   max_calls: 1000,
   queue_pos_param: '',
+  tell_states: false,
 };
 
 export class Centre {

@@ -187,3 +187,118 @@ t.test('the mean wait counts all ended calls, the mean talk those handled', asyn
   t.match(c.dispatcher.engineRow(), { wait_sum_s: 14, wait_count: 2 });
   t.match(c.agent('ann'), { talk_sum_s: 6, talk_count: 1 });
 });
+
+t.test('a call is ended by hand in any state, once', async (t) => {
+  const flows = [
+    flowConfig({ message_welcome: 'sip:welcome@media' }),
+    flowConfig({ id: 'direct' }),
+    flowConfig({ id: 'slow', message_dissuading: 'sip:sorry@media', dissuading_onhold_s: 5 }),
+  ];
+  const c = new Centre(flows, [ann]);
+  const end = (call: string) => c.command({ kind: 'end_call', call });
+  t.same(end('none'), refusal(404, 'Call not found'));
+  c.arrive('welcomed');
+  c.arrive('ringing', 'direct');
+  t.equal(c.where('ringing'), 'toagent ann');
+  c.arrive('waiting', 'direct');
+  c.arrive('dissuaded', 'slow');
+  c.pass(5);
+  for (const [call, state] of [
+    ['welcomed', 'welcome'],
+    ['waiting', 'queued'],
+    ['dissuaded', 'dissuading1'],
+    ['ringing', 'toagent ann'],
+  ] as const) {
+    t.equal(c.where(call), state);
+    t.same(end(call), { ok: true }, call);
+    t.equal(c.where(call), 'ended');
+    t.match(c.decisions.at(-1), { kind: 'end', call, status: 480, reason: 'ended by management' });
+    t.match(c.cdrs.at(-1), { call_type: 1, talk_s: 0, wait_s: 5 });
+    t.equal((c.cdrs.at(-1)?.fstats ?? 8) & 8, 0, 'nobody has abandoned it');
+    t.same(end(call), refusal(404, 'Call not found'));
+  }
+  t.match(c.cdrs.at(-1), { agent_id: 'ann', pickup_s: 5, fstats: 3 });
+  t.match(c.agent('ann'), { state: 'free', refs: 0, aban_incalls: 0 }, 'free at once, he has done nothing');
+  t.match(c.dispatcher.engineRow(), { onhold_calls: 0, aban_incalls: 0, wait_count: 4 });
+});
+
+t.test('a talk ended by hand has been handled, and the agent has his wrapup', async (t) => {
+  const c = new Centre([flowConfig()], [ann]);
+  c.arrive('a');
+  c.connected('a', c.connect('a').leg);
+  c.pass(7);
+  t.same(c.command({ kind: 'end_call', call: 'a' }), { ok: true });
+  t.match(c.cdrs, [{ call_type: 0, agent_id: 'ann', talk_s: 7, fstats: 7 }]);
+  t.match(c.decisions.at(-1), { kind: 'end', call: 'a' });
+  t.match(c.agent('ann'), { state: 'wrapup', talk_sum_s: 7 });
+});
+
+t.test('an agent who talks is released: his call ends as handled, he is free for the next', async (t) => {
+  const c = new Centre([flowConfig()], [ann]);
+  const release = (agent_id: string) => c.command({ kind: 'release_agent', agent_id });
+  t.same(release('nobody'), refusal(404, 'Agent not found'));
+  t.same(release('ann'), { ok: true }, 'nothing to release is no error');
+  t.same(c.agent_events, []);
+  c.arrive('a');
+  c.connected('a', c.connect('a').leg);
+  c.arrive('b');
+  c.pass(9);
+  t.same(release('ann'), { ok: true });
+  t.equal(c.where('a'), 'ended');
+  t.match(c.cdrs, [{ call_type: 0, agent_id: 'ann', talk_s: 9 }]);
+  t.equal(c.where('b'), 'toagent ann', 'without a wrapup in between');
+});
+
+t.test('a call that rings at an agent who is released goes back to the top of the queue', async (t) => {
+  const c = new Centre([flowConfig()], [ann]);
+  c.arrive('a');
+  const { leg } = c.connect('a');
+  c.arrive('b');
+  c.login('ann', false);
+  t.same(c.command({ kind: 'release_agent', agent_id: 'ann' }), { ok: true });
+  t.match(
+    c.decisions.filter((decision) => decision.kind === 'drop'),
+    [{ call: 'a', leg }],
+  );
+  t.match(c.cdrs, [{ call_type: -2, agent_id: 'ann' }]);
+  t.match(c.agent('ann'), { state: 'free', refs: 0, rej_incalls: 0 });
+  t.equal(c.where('a'), 'queued');
+  c.login('ann', true);
+  t.equal(c.where('a'), 'toagent ann', 'before b, who came later');
+});
+
+t.test('a wrapup ends when its agent is released, for a restart too', async (t) => {
+  const c = new Centre([flowConfig()], [ann]);
+  c.talk('a', 10);
+  t.equal(c.agent('ann').state, 'wrapup');
+  c.forgetOutput();
+  t.same(c.command({ kind: 'release_agent', agent_id: 'ann' }), { ok: true });
+  t.match(c.agent('ann'), { state: 'free', wrapup_end_ms: 0 });
+  t.same(c.records, [{ kind: 'wrapup', agent_id: 'ann', ends_ms: c.now_ms }]);
+  t.match(c.agent_events, [{ agent_id: 'ann', state: 'free', wrapup_ends_ms: 0 }]);
+  c.pass(60);
+  t.equal(c.agent_events.length, 1, 'nothing is left of it');
+});
+
+t.test('an agent with chats is released from all of them', async (t) => {
+  const eve = agentConfig({ id: 'eve', msrp_location: 'sip:eve@chat' });
+  const c = new Centre([flowConfig()], [eve]);
+  for (const call of ['talks', 'over', 'rings']) c.arrive(call, 'sales', 'msrp');
+  for (const call of ['talks', 'over']) c.connected(call, c.connect(call).leg);
+  c.pass(3);
+  c.gone('over');
+  t.match(c.agent('eve'), { state: 'inchat', ongoing_chats: 2 });
+  c.login('eve', false);
+  t.same(c.command({ kind: 'release_agent', agent_id: 'eve' }), { ok: true });
+  t.match(c.agent('eve'), { state: 'free', refs: 0, ongoing_chats: 0, wrapup_end_ms: 0 });
+  t.same([c.where('talks'), c.where('rings')], ['ended', 'queued']);
+});
+
+t.test('an agent provisioned no longer goes when he is released from his last call', async (t) => {
+  const c = new Centre([flowConfig()], [ann]);
+  c.arrive('a');
+  c.connected('a', c.connect('a').leg);
+  c.load([flowConfig()], []);
+  t.same(c.command({ kind: 'release_agent', agent_id: 'ann' }), { ok: true });
+  t.equal(c.dispatcher.acd.agents.size, 0);
+});

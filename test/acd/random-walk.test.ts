@@ -186,11 +186,14 @@ class Walk {
 
   private manage(): void {
     const { dice, centre } = this;
-    const roll = dice.roll(4);
+    const roll = dice.roll(6);
     if (roll === 0) {
       this.provision();
       centre.load(this.flows, this.agents);
     } else if (roll === 1) centre.command({ kind: 'internal_dispatching', on: dice.chance(85) });
+    else if (roll === 2) centre.command({ kind: 'release_agent', agent_id: dice.pick(this.agents).id });
+    else if (roll === 3 && this.worker.size > 0)
+      centre.command({ kind: 'end_call', call: dice.pick([...this.worker.keys()]) });
     else if (this.worker.size > 0) {
       const call = dice.pick([...this.worker.keys()]);
       centre.command({ kind: 'dispatch', call, agent_id: dice.pick(this.agents).id });

@@ -3,7 +3,7 @@
  *
  * Nothing here is run.
  */
-import { type Catalogue, type FieldTable, plainCodec } from '../../ipc/codec.js';
+import type { Catalogue, FieldTable } from '../../ipc/codec.js';
 import { type Columns, f64, flag, oneOf, utf8 } from '../../ipc/shared-table.js';
 
 type Message =
@@ -33,8 +33,6 @@ export const nameMissing: A = { text: 'text', how: { x: 0 } };
 type B = FieldTable<Extract<Message, { kind: 'b' }>>;
 // @ts-expect-error: a field that may be absent must travel as such
 export const optionalAsRequired: B = { count: 'number', maybe: 'text' };
-// @ts-expect-error: the field on is missing
-export const plainFieldMissing = () => plainCodec<{ id: string; on: boolean }>(3, { id: 'text' });
 
 interface Row {
   id: string;

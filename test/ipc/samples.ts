@@ -1,5 +1,5 @@
 /** One message of every kind: the compiler sees to it that none is missing. */
-import type { AgentEvent } from '../../core/acd/commands.js';
+import type { EngineEvent } from '../../core/acd/commands.js';
 import type { StoreRecord } from '../../core/acd/records.js';
 import type { Decision, Report } from '../../core/messages.js';
 
@@ -63,6 +63,7 @@ export const DECISIONS: OneOfEach<Decision> = {
   transfer: { kind: 'transfer', call: CALL, transfer: 2, status: 202 },
   drop: { kind: 'drop', call: CALL, leg: 4 },
   progress: { kind: 'progress', call: CALL },
+  entered: { kind: 'entered', call: CALL, state: 'preagent' },
   end: { kind: 'end', call: CALL, status: 603, reason: '' },
 };
 
@@ -102,10 +103,22 @@ export const RECORDS: OneOfEach<StoreRecord> = {
   wrapup: { kind: 'wrapup', agent_id: 'agent42', ends_ms: NOW_MS },
 };
 
-export const EVENT: AgentEvent = {
-  agent_id: 'agent42',
-  state: 'inchat',
-  wrapup_ends_ms: 0,
-  flow_id: 'support-de',
-  ongoing_sessions: 2,
+export const EVENTS: OneOfEach<EngineEvent> = {
+  agent_report: {
+    kind: 'agent_report',
+    agent_id: 'agent42',
+    state: 'inchat',
+    wrapup_ends_ms: 0,
+    flow_id: 'support-de',
+    ongoing_sessions: 2,
+  },
+  call_report: {
+    kind: 'call_report',
+    call_id: CALL,
+    flow_id: 'support-de',
+    state: 'toagent',
+    media: 'msrp',
+    caller: 'alice',
+    agent_id: 'agent42',
+  },
 };

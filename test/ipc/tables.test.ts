@@ -35,6 +35,7 @@ const FLOW: FlowRow = {
   id: 'support-de',
   priority: 10,
   skill: 4,
+  removed: true,
   ongoing: 13,
   queued_calls: 14,
   ...COUNTS,

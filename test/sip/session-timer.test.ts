@@ -147,3 +147,26 @@ t.test(
     t.same(world.told(), ['caller_gone lost'], 'not a word');
   },
 );
+
+t.test('a caller who refuses a refresh is moved on all the same', async (t) => {
+  const { world, caller } = talking([
+    ['Supported', 'timer'],
+    ['Session-Expires', '600;refresher=uas'],
+  ]);
+  world.advance(300_100);
+  const refresh = caller.request('INVITE');
+  const media = world.peer('10.0.0.2');
+  world.decide({
+    kind: 'connect',
+    call: 'call1',
+    leg: 2,
+    role: 'media',
+    uri: 'sip:queue@10.0.0.2',
+    display: '',
+  });
+  media.reply(media.request('INVITE'), 200, { sdp: sdp('10.0.0.2', 5000) });
+  t.equal(caller.summary(), '', 'one INVITE at a time');
+  caller.reply(refresh, 491);
+  caller.request('ACK');
+  t.match(caller.request('INVITE').body, /m=audio 5000/);
+});

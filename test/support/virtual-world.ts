@@ -22,6 +22,7 @@ export const OPTIONS: B2buaOptions = {
   agent_no_response_timeout_ms: 4_000,
   message_timeout_ms: 600_000,
   own_addresses: [{ host: '192.0.2.1', port: 5060 }],
+  context_param: 'call_center',
   identity_headers: ['X-Account'],
 };
 
@@ -62,7 +63,16 @@ export class World {
   private tokens = 0;
   private calls = 0;
 
-  constructor(private readonly options: Partial<B2buaOptions> = {}) {
+  /** Whether new calls are taken. */
+  admits = true;
+  /** Which flow an INVITE enters: at once the one that its Request-URI names. */
+  route: B2buaEnvironment['route'] = (request, _path, done) =>
+    done({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined });
+
+  constructor(
+    private readonly options: Partial<B2buaOptions> = {},
+    private readonly onLeg?: B2buaEnvironment['onLeg'],
+  ) {
     this.b2bua = new B2bua(this.environment(), { ...OPTIONS, ...options });
   }
 
@@ -86,9 +96,10 @@ export class World {
         if (lookup_ms === 0) found(targets);
         else timers.set(lookup_ms, () => found(targets));
       },
-      route: (request) => ({ flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined }),
+      route: (request, path, done) => this.route(request, path, done),
+      onLeg: this.onLeg,
       accepting: () => true,
-      admits: () => true,
+      admits: () => this.admits,
       report: (report) => {
         this.reports.push(report);
       },

@@ -52,6 +52,16 @@ t.test('check says OK, or on one line what is wrong', async (t) => {
     stdout: '',
     stderr: 'sip-acd: SIP_ACD_SIP_OFFER: sip.offer = "never": expected one of late, early\n',
   });
+  const module = join(t.testdirName, 'routes.mjs');
+  writeFileSync(file, 'routes: [{ module: routes.mjs }]');
+  writeFileSync(module, 'export default () => {};');
+  t.same(await run(['check', '--config', file]), { code: 0, stdout: 'OK\n', stderr: '' });
+  writeFileSync(module, 'export default 1;');
+  t.match(await run(['check', '--config', file]), {
+    code: 1,
+    stdout: '',
+    stderr: /^sip-acd: routes: \S+routes\.mjs cannot be used: it has no function as its default export\n$/,
+  });
 });
 
 t.test('mi prints the result of a method', async (t) => {

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import t from 'tap';
 import { ConfigError, environmentName, loadConfig } from '../../workers/config.js';
 import { configKeys } from '../../workers/config-schema.js';
@@ -194,7 +194,7 @@ t.test('what is wrong in the environment is one line naming variable, value and 
     ],
     [
       { SIP_ACD_ROUTES: '[{"flow":"a","reject":{"status":403}}]' },
-      'SIP_ACD_ROUTES: routes[0] = {"flow":"a","reject":{"status":403}}: expected either flow or reject',
+      'SIP_ACD_ROUTES: routes[0] = {"flow":"a","reject":{"status":403}}: expected one of flow, module and reject',
     ],
     [
       { SIP_ACD_ROUTES: 'support' },
@@ -202,7 +202,7 @@ t.test('what is wrong in the environment is one line naming variable, value and 
     ],
     [
       { SIP_ACD_ROUTES: '[{"when":1,"flow":"a"}]' },
-      'SIP_ACD_ROUTES: routes[0].when = 1: unknown key, expected one of match, flow, param, media, reject',
+      'SIP_ACD_ROUTES: routes[0].when = 1: unknown key, expected one of match, flow, param, media, module, reject',
     ],
     [
       { SIP_ACD_LISTEN: 'x' },
@@ -274,4 +274,20 @@ t.test('the line tells no secret', async (t) => {
   const url = refusal({ SIP_ACD_CALL_CENTER_DB_URL: 'mysql://opensips:s3cret@db/opensips' });
   t.match(url, 'call_center.db_url = "mysql://opensips:***@db/opensips": expected embedded, or postgres://');
   t.notMatch(refusal({ SIP_ACD_DB_URL: 'postgres://u:s3cret@db/x' }), 's3cret');
+});
+
+t.test('a route module is found beside the file that names it, or where the engine is started', async (t) => {
+  const folder = t.testdir({ 'routes.mjs': '', sub: { 'a.yaml': 'routes: [{ module: ../routes.mjs }]' } });
+  const config = loadConfig({ file: join(folder, 'sub', 'a.yaml'), env: {} });
+  t.equal(config.routes[0]?.module, join(folder, 'routes.mjs'));
+  const here = relative('.', join(folder, 'routes.mjs'));
+  const routes = JSON.stringify([{ match: { user: '1*' }, module: here }]);
+  const from_env = loadConfig({ file: join(folder, 'sub', 'a.yaml'), env: { SIP_ACD_ROUTES: routes } });
+  t.equal(from_env.routes[0]?.module, join(folder, 'routes.mjs'));
+  t.match(
+    refusal({ SIP_ACD_ROUTES: '[{"module":"none.js"}]' }),
+    /^SIP_ACD_ROUTES: routes\[0\]\.module = "none\.js": expected the path of a JavaScript file, there is none at \/.*\/none\.js$/,
+  );
+  t.match(refusal({ SIP_ACD_ROUTES: '[{"module":"x.js","flow":"a"}]' }), /expected one of flow, module and/);
+  t.match(refusal({ SIP_ACD_ROUTES: '[{"module":"x.js","param":"a"}]' }), /param and media only beside flow/);
 });

@@ -133,6 +133,7 @@ export class Floor {
         transfer: { allow: [], to_locations: true },
         max_calls: 1_000_000,
         queue_pos_param: '',
+        tell_states: false,
       },
       this.timers,
       1,

@@ -9,6 +9,7 @@ import type { StoreRecord } from '../../core/acd/records.js';
 import type { Decision, Report } from '../../core/messages.js';
 import { B2bua } from '../../core/sip/b2bua.js';
 import { flatten } from '../../core/sip/bytes.js';
+import type { LegAnswer, LegInvite } from '../../core/sip/environment.js';
 import type { SipRequest, SipResponse } from '../../core/sip/message.js';
 import { parseMessage } from '../../core/sip/parser.js';
 import { parseUri } from '../../core/sip/uri.js';
@@ -111,6 +112,7 @@ export class World {
         transfer: { allow: ['192.0.2.1'], to_locations: true },
         max_calls: 5_000,
         queue_pos_param: seed % 2 === 0 ? 'pos' : '',
+        tell_states: seed % 5 === 2,
       },
       this.timers,
       1,
@@ -229,6 +231,7 @@ export class World {
     let calls = 0;
     const { plant } = this.options;
     const dice = new Dice(this.options.seed ^ 0x68e31da4);
+    const modules = new Dice(this.options.seed ^ 0x1b873593);
     return new B2bua(
       {
         timers: this.timers,
@@ -249,10 +252,18 @@ export class World {
             found(targets);
           });
         },
-        route: (request) => {
-          this.callers.set(`c${calls + 1}`, flatten(request.callId));
-          return { flow: parseUri(request.uri)?.user ?? '', param: '', media: undefined };
+        route: (request, _path, done) => {
+          const decided = (): void => {
+            this.callers.set(`c${calls + 1}`, flatten(request.callId));
+            done({ flow: parseUri(request.uri)?.user ?? '', param: 'p', media: undefined });
+          };
+          if (modules.chance(80)) return decided();
+          this.timers.set(modules.between(1, 500), () => {
+            this.note('routed', request.callId);
+            decided();
+          });
         },
+        onLeg: this.options.seed % 5 === 2 ? (invite, done) => this.onLeg(modules, invite, done) : undefined,
         accepting: () => true,
         admits: () => true,
         report: (report) => {
@@ -269,9 +280,21 @@ export class World {
         agent_no_response_timeout_ms: 4_000,
         message_timeout_ms: 60_000,
         own_addresses: [{ host: '192.0.2.1', port: 5060 }],
+        context_param: 'call_center',
         identity_headers: [],
       },
     );
+  }
+
+  /** A route module that takes its time with each leg, and now and then fails. */
+  private onLeg(dice: Dice, invite: LegInvite, done: (answer: LegAnswer) => void): void {
+    const { call, context, headers, leg } = invite;
+    must(context.call_center === 'p', "a leg has its call's parameter");
+    this.timers.set(dice.between(0, 500), () => {
+      this.note('leg seen', `${call} ${leg} ${invite.state}`);
+      if (dice.chance(1)) done({ failed: 'onLeg has failed' });
+      else done({ headers: [...headers, ['X-Leg', `${leg}`]], context });
+    });
   }
 
   private hear(report: Report): void {
@@ -359,7 +382,12 @@ export class World {
     else if (roll <= 80) {
       this.provisioning = drawProvisioning(desk, this.agents, this.provisioning);
       this.command({ kind: 'load', provisioning: this.provisioning });
-    } else if (roll <= 85) this.command({ kind: 'internal_dispatching', on: desk.chance(40) });
+    } else if (roll <= 82) this.command({ kind: 'release_agent', agent_id });
+    else if (roll <= 84) {
+      const calls = [...this.dispatcher.acd.calls.keys()];
+      const call = desk.pick(calls);
+      if (calls.length > 0) this.command({ kind: 'end_call', call });
+    } else if (roll <= 87) this.command({ kind: 'internal_dispatching', on: desk.chance(40) });
     else if (roll <= 95) this.command({ kind: 'internal_dispatching', on: true });
     else if (roll <= 99) {
       const call = this.dispatcher.acd.calls.keys().next().value;

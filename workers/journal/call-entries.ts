@@ -21,7 +21,7 @@ const TIME = 8;
 const SOCKETS = 9;
 
 const SEED_BYTES = 16;
-const MEDIA = [undefined, 'rtp', 'msrp'] as const;
+const MEDIA = [undefined, 'rtp', 'msrp', 'none'] as const;
 
 /** What stands in the journal besides the calls' inputs. */
 export type CallEntry =

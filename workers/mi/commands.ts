@@ -75,6 +75,12 @@ export class Commands {
       const call = textParam(params, 'call_id');
       return this.order({ kind: 'dispatch', call, agent_id: textParam(params, 'agent_id') });
     });
+    cc('end_call', [['call_id']], (params) =>
+      this.order({ kind: 'end_call', call: textParam(params, 'call_id') }),
+    );
+    cc('release_agent', [['agent_id']], (params) =>
+      this.order({ kind: 'release_agent', agent_id: textParam(params, 'agent_id') }),
+    );
     cc('internal_call_dispatching', [NONE, ['dispatching']], async (params) => {
       const asked: Command = { kind: 'internal_dispatching' };
       if (params.has('dispatching')) asked.on = wholeParam(params, 'dispatching') !== 0;

@@ -8,8 +8,11 @@ import type { Logger } from 'pino';
 import type { HostPort } from '../config-values.js';
 import type { Subscriber } from './events.js';
 
+export const PATH = '/mi';
 /** Largest request, in bytes. */
 export const MAX_REQUEST = 1024 * 1024;
+/** A body too large is read on so that its sender gets the answer, but not for ever. */
+export const MAX_READ = 16 * MAX_REQUEST;
 /** Most bytes of events that may wait for a subscriber who does not read. */
 export const MAX_UNREAD = 4 * 1024 * 1024;
 /** Most connections, of either kind. */
@@ -28,6 +31,18 @@ export interface Refusal {
   /** HTTP status. */
   status: number;
   reason: string;
+}
+
+export const NOT_FOUND: Refusal = { status: 404, reason: `only ${PATH} is served` };
+export const NOT_ALLOWED: Refusal = { status: 405, reason: 'only POST is allowed' };
+
+/** What goes with a refusal. */
+export function refusalHeaders({ status }: Refusal): Record<string, string> {
+  return {
+    'Content-Type': 'text/plain; charset=utf-8',
+    ...(status === 405 ? { Allow: 'POST' } : {}),
+    ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
+  };
 }
 
 /** What a listener serves. */

@@ -6,7 +6,8 @@ import type { EngineView } from './source.js';
 /** Whole seconds from one time to another; 0 when that is still to come. */
 const seconds = (from_ms: number, to_ms: number): number => Math.max(0, Math.floor((to_ms - from_ms) / 1000));
 
-const MEDIA = { rtp: 'RTP', msrp: 'MSRP' } as const;
+/** Media as they are named on the wire. */
+export const MEDIA = { rtp: 'RTP', msrp: 'MSRP' } as const;
 
 /** cc_list_queue: the waiting calls, the next to be delivered first. */
 export function listQueue(view: EngineView): Json {

@@ -16,17 +16,19 @@ import {
   type Listen,
   type Listening,
   MAX_CONNECTIONS,
+  MAX_READ,
   MAX_REQUEST,
+  NOT_ALLOWED,
+  NOT_FOUND,
+  PATH,
   type Refusal,
   type RequestHead,
+  refusalHeaders,
   type Service,
 } from './listener.js';
 import { SocketPeer } from './socket-peer.js';
 
-const PATH = '/mi';
 const REQUEST_TIMEOUT_MS = 10_000;
-/** A body too large is read on so that its sender gets the answer, but not for ever. */
-const MAX_READ = 16 * MAX_REQUEST;
 /** How long peers have to close their WebSocket at the end. */
 const CLOSE_GRACE_MS = 1000;
 const KEEP_ALIVE_MS = 60_000;
@@ -79,9 +81,6 @@ function listening(address: HostPort, server: Server, sockets: WebSocketServer):
     },
   };
 }
-
-const NOT_FOUND: Refusal = { status: 404, reason: `only ${PATH} is served` };
-const NOT_ALLOWED: Refusal = { status: 405, reason: 'only POST is allowed' };
 
 function pathOf(request: IncomingMessage): string {
   const url = request.url ?? '';
@@ -140,14 +139,6 @@ function respond(response: ServerResponse, status: number, json: string): void {
     status === 204 ? {} : { 'Content-Type': 'application/json', 'Content-Length': body.length },
   );
   response.end(status === 204 ? undefined : body);
-}
-
-function refusalHeaders({ status }: Refusal): Record<string, string> {
-  return {
-    'Content-Type': 'text/plain; charset=utf-8',
-    ...(status === 405 ? { Allow: 'POST' } : {}),
-    ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
-  };
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {

@@ -1,25 +1,27 @@
-import t from 'tap';
-import { agentRow, Bench, callRow, flowRow, NOW_MS } from './support.js';
+import { agentRow, callRow, flowRow, NOW_MS, onEachListener } from './support.js';
 
-t.test('an agent is logged in and out by name or by position, numbers also as strings', async (t) => {
-  const bench = await Bench.start(t);
-  for (const [params, agent_id, logged_in] of [
-    [['alice', 1], 'alice', true],
-    [['alice', '0'], 'alice', false],
-    [{ agent_id: 'bob', state: 0 }, 'bob', false],
-    [{ state: '2', agent_id: 'bob' }, 'bob', true],
-    [[1001, -1], '1001', true],
-  ] as const) {
-    t.equal(await bench.result('cc_agent_login', params), 'OK');
-    t.same(bench.engine.commands.pop(), { kind: 'agent_login', agent_id, logged_in });
-  }
-  t.equal(await bench.result('call_center:agent_login', ['alice', 1]), 'OK', 'the newer name');
-  bench.engine.result = { ok: false, code: 404, message: 'Agent not found' };
-  t.same(await bench.error('cc_agent_login', ['nobody', 1]), { code: 404, message: 'Agent not found' });
-});
+onEachListener(
+  'an agent is logged in and out by name or by position, numbers also as strings',
+  async (t, start) => {
+    const bench = await start();
+    for (const [params, agent_id, logged_in] of [
+      [['alice', 1], 'alice', true],
+      [['alice', '0'], 'alice', false],
+      [{ agent_id: 'bob', state: 0 }, 'bob', false],
+      [{ state: '2', agent_id: 'bob' }, 'bob', true],
+      [[1001, -1], '1001', true],
+    ] as const) {
+      t.equal(await bench.result('cc_agent_login', params), 'OK');
+      t.same(bench.engine.commands.pop(), { kind: 'agent_login', agent_id, logged_in });
+    }
+    t.equal(await bench.result('call_center:agent_login', ['alice', 1]), 'OK', 'the newer name');
+    bench.engine.result = { ok: false, code: 404, message: 'Agent not found' };
+    t.same(await bench.error('cc_agent_login', ['nobody', 1]), { code: 404, message: 'Agent not found' });
+  },
+);
 
-t.test('reload says OK, or 500 with what went wrong', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('reload says OK, or 500 with what went wrong', async (t, start) => {
+  const bench = await start();
   t.equal(await bench.result('cc_reload'), 'OK');
   t.equal(await bench.result('call_center:reload', []), 'OK');
   t.equal(await bench.result('cc_reload', {}), 'OK');
@@ -32,8 +34,8 @@ t.test('reload says OK, or 500 with what went wrong', async (t) => {
   });
 });
 
-t.test('a waiting call is handed to an agent from outside', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('a waiting call is handed to an agent from outside', async (t, start) => {
+  const bench = await start();
   t.equal(await bench.result('cc_dispatch_call_to_agent', { call_id: 'c1', agent_id: 'alice' }), 'OK');
   t.same(bench.engine.commands, [{ kind: 'dispatch', call: 'c1', agent_id: 'alice' }]);
   bench.engine.result = { ok: false, code: 403, message: 'Internal dispatching is enabled' };
@@ -43,8 +45,24 @@ t.test('a waiting call is handed to an agent from outside', async (t) => {
   });
 });
 
-t.test('internal dispatching is asked for and switched', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('a call is ended and an agent released by hand', async (t, start) => {
+  const bench = await start();
+  t.equal(await bench.result('cc_end_call', ['c1']), 'OK');
+  t.equal(await bench.result('call_center:end_call', { call_id: 7 }), 'OK');
+  t.equal(await bench.result('cc_release_agent', { agent_id: 'alice' }), 'OK');
+  t.equal(await bench.result('call_center:release_agent', [1001]), 'OK');
+  t.same(bench.engine.commands, [
+    { kind: 'end_call', call: 'c1' },
+    { kind: 'end_call', call: '7' },
+    { kind: 'release_agent', agent_id: 'alice' },
+    { kind: 'release_agent', agent_id: '1001' },
+  ]);
+  bench.engine.result = { ok: false, code: 404, message: 'Call not found' };
+  t.same(await bench.error('cc_end_call', ['c1']), { code: 404, message: 'Call not found' });
+});
+
+onEachListener('internal dispatching is asked for and switched', async (t, start) => {
+  const bench = await start();
   bench.engine.result = { ok: true, dispatching: true };
   t.same(await bench.result('cc_internal_call_dispatching'), { dispatching: 1 });
   t.same(bench.engine.commands.pop(), { kind: 'internal_dispatching' });
@@ -55,8 +73,8 @@ t.test('internal dispatching is asked for and switched', async (t) => {
   t.same(bench.engine.commands.pop(), { kind: 'internal_dispatching', on: true });
 });
 
-t.test('the queue is listed in the order of delivery', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('the queue is listed in the order of delivery', async (t, start) => {
+  const bench = await start();
   const { engine } = bench;
   engine.skillRows = [{ name: 'english', logged_in: 1, free: 0 }];
   engine.flowRows = [flowRow({ id: 'support', priority: 5 }), flowRow({ id: 'sales', priority: 0 })];
@@ -100,8 +118,8 @@ t.test('the queue is listed in the order of delivery', async (t) => {
   t.match(Calls[2], { Media: 'RTP', ETW: 2147483647, Priority: 5 });
 });
 
-t.test('flows are listed with their mean talk time', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('flows are listed with their mean talk time', async (t, start) => {
+  const bench = await start();
   bench.engine.skillRows = [{ name: 'english', logged_in: 3, free: 1 }];
   bench.engine.flowRows = [
     flowRow({ id: 'support', talk_sum_s: 25, talk_count: 2, ongoing: 4 }),
@@ -129,8 +147,8 @@ t.test('flows are listed with their mean talk time', async (t) => {
   });
 });
 
-t.test('agents are listed with what fits their state', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('agents are listed with what fits their state', async (t, start) => {
+  const bench = await start();
   const wrapup_end_ms = NOW_MS + 7_500;
   bench.engine.agentRows = [
     agentRow({ id: 'free' }),
@@ -160,8 +178,8 @@ t.test('agents are listed with what fits their state', async (t) => {
   });
 });
 
-t.test('calls are listed with their agent when they have one', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('calls are listed with their agent when they have one', async (t, start) => {
+  const bench = await start();
   bench.engine.agentRows = [agentRow({ id: 'alice' })];
   bench.engine.flowRows = [flowRow({ id: 'support' })];
   bench.engine.callRows = [
@@ -178,12 +196,12 @@ t.test('calls are listed with their agent when they have one', async (t) => {
   });
 });
 
-t.test('which tells the methods under both names, and the parameters of one', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('which tells the methods under both names, and the parameters of one', async (t, start) => {
+  const bench = await start();
   const names = (await bench.result('which')) as string[];
   for (const name of [
     ...['reload', 'agent_login', 'list_queue', 'list_flows', 'list_agents', 'list_calls', 'reset_stats'],
-    ...['dispatch_call_to_agent', 'internal_call_dispatching'],
+    ...['dispatch_call_to_agent', 'internal_call_dispatching', 'end_call', 'release_agent'],
   ]) {
     t.ok(names.includes(`cc_${name}`) && names.includes(`call_center:${name}`), name);
   }
@@ -198,8 +216,8 @@ t.test('which tells the methods under both names, and the parameters of one', as
   t.same(await bench.error('which', ['cc_fly']), { code: 404, message: 'unknown MI command' });
 });
 
-t.test('10,000 agents and 10,000 calls are listed whole', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('10,000 agents and 10,000 calls are listed whole', async (t, start) => {
+  const bench = await start();
   bench.engine.flowRows = [flowRow({ id: 'support' })];
   bench.engine.agentRows = Array.from({ length: 10_000 }, (_, i) => agentRow({ id: `agent${i}` }));
   bench.engine.callRows = Array.from({ length: 10_000 }, (_, i) =>

@@ -1,9 +1,8 @@
-import t from 'tap';
 import { MAX_BATCH } from '../../../workers/mi/json-rpc.js';
-import { Bench } from './support.js';
+import { onEachListener } from './support.js';
 
-t.test('a request that cannot be read is told so', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('a request that cannot be read is told so', async (t, start) => {
+  const bench = await start();
   const failure = (code: number, message: string) => ({ jsonrpc: '2.0', error: { code, message }, id: null });
   t.same(await bench.ask('{"jsonrpc":"2.0",'), failure(-32700, 'Parse error'));
   t.same(await bench.ask(''), failure(-32700, 'Parse error'));
@@ -24,8 +23,8 @@ t.test('a request that cannot be read is told so', async (t) => {
   }
 });
 
-t.test('an unknown method and wrong parameters have the errors of JSON-RPC', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('an unknown method and wrong parameters have the errors of JSON-RPC', async (t, start) => {
+  const bench = await start();
   t.same(await bench.call('cc_fly'), {
     jsonrpc: '2.0',
     error: { code: -32601, message: 'Method not found' },
@@ -42,15 +41,15 @@ t.test('an unknown method and wrong parameters have the errors of JSON-RPC', asy
   t.equal(bench.engine.commands.length, 0);
 });
 
-t.test('an id comes back as it was', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('an id comes back as it was', async (t, start) => {
+  const bench = await start();
   for (const id of [0, -1, 1.5, '', 'seven', null]) {
     t.same((await bench.ask(JSON.stringify({ jsonrpc: '2.0', id, method: 'events_list' }))).id, id);
   }
 });
 
-t.test('a batch is answered as a batch, item by item', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('a batch is answered as a batch, item by item', async (t, start) => {
+  const bench = await start();
   const batch = [
     { jsonrpc: '2.0', id: 1, method: 'cc_list_queue' },
     { jsonrpc: '2.0', method: 'cc_agent_login', params: ['alice', 1] },
@@ -68,8 +67,8 @@ t.test('a batch is answered as a batch, item by item', async (t) => {
   t.equal(bench.engine.commands.length, 1, 'a batch too long is refused as a whole');
 });
 
-t.test('a notification is carried out and not answered', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('a notification is carried out and not answered', async (t, start) => {
+  const bench = await start();
   const login = { jsonrpc: '2.0', method: 'cc_agent_login', params: ['alice', 0] };
   for (const body of [login, [login, login], { ...login, method: 'nothing' }]) {
     const response = await bench.post(JSON.stringify(body));
@@ -79,11 +78,14 @@ t.test('a notification is carried out and not answered', async (t) => {
   t.equal(bench.engine.commands.length, 3);
 });
 
-t.test('when the engine itself fails the client gets a server error and the log the reason', async (t) => {
-  const bench = await Bench.start(t);
-  bench.engine.broken = new Error('dispatcher is gone');
-  t.same(await bench.error('cc_reset_stats'), { code: -32000, message: 'Server error' });
-  t.equal(bench.logged.length, 1);
-  t.match(bench.logged[0], /MI cc_reset_stats failed/);
-  t.match(bench.logged[0], /dispatcher is gone/);
-});
+onEachListener(
+  'when the engine itself fails the client gets a server error and the log the reason',
+  async (t, start) => {
+    const bench = await start();
+    bench.engine.broken = new Error('dispatcher is gone');
+    t.same(await bench.error('cc_reset_stats'), { code: -32000, message: 'Server error' });
+    t.equal(bench.logged.length, 1);
+    t.match(bench.logged[0], /MI cc_reset_stats failed/);
+    t.match(bench.logged[0], /dispatcher is gone/);
+  },
+);

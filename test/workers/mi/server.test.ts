@@ -1,14 +1,19 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { pino } from 'pino';
-import t from 'tap';
 import { WebSocket } from 'ws';
 import { MAX_REQUEST, MAX_UNREAD } from '../../../workers/mi/listener.js';
 import { startMi } from '../../../workers/mi/server.js';
-import { agentRow, Bench, FakeEngine } from './support.js';
+import { eventually } from '../../support/settle.js';
+import { agentRow, FakeEngine, onEachListener } from './support.js';
 
 const WHICH = '{"jsonrpc":"2.0","id":1,"method":"events_list"}';
-const EVENTS = { Events: [{ name: 'E_CALLCENTER_AGENT_REPORT', id: 0 }] };
+const EVENTS = {
+  Events: [
+    { name: 'E_CALLCENTER_AGENT_REPORT', id: 0 },
+    { name: 'E_CALLCENTER_CALL_REPORT', id: 1 },
+  ],
+};
 
 /** Status with which an upgrade is refused. */
 async function refusedWith(ws: WebSocket): Promise<number | undefined> {
@@ -19,8 +24,8 @@ async function refusedWith(ws: WebSocket): Promise<number | undefined> {
   return response.statusCode;
 }
 
-t.test('only POST to /mi is served', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('only POST to /mi is served', async (t, start) => {
+  const bench = await start();
   const at = (path: string, init?: RequestInit) => fetch(`http://${bench.authority}${path}`, init);
   const json = { 'Content-Type': 'application/json' };
   t.equal((await at('/')).status, 404);
@@ -33,16 +38,16 @@ t.test('only POST to /mi is served', async (t) => {
   }
 });
 
-t.test('an answer is JSON and says so', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('an answer is JSON and says so', async (t, start) => {
+  const bench = await start();
   const response = await bench.post(WHICH);
   t.equal(response.status, 200);
   t.equal(response.headers.get('content-type'), 'application/json');
   t.same(await response.json(), { jsonrpc: '2.0', result: EVENTS, id: 1 });
 });
 
-t.test('a request that is not said to be JSON is refused', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('a request that is not said to be JSON is refused', async (t, start) => {
+  const bench = await start();
   const status = async (type: string) => (await bench.post(WHICH, { 'Content-Type': type })).status;
   for (const type of [
     'application/json; charset=utf-8',
@@ -58,8 +63,8 @@ t.test('a request that is not said to be JSON is refused', async (t) => {
   t.equal((await fetch(bench.url, { method: 'POST', body: Buffer.from(WHICH) })).status, 415, 'none at all');
 });
 
-t.test('a web page of another origin can do nothing', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('a web page of another origin can do nothing', async (t, start) => {
+  const bench = await start();
   for (const origin of ['http://evil.example', `http://evil.example:${bench.authority}`, 'null', 'file://']) {
     t.equal((await bench.post(WHICH, { Origin: origin })).status, 403, origin);
     t.equal(await refusedWith(bench.connect({ Origin: origin })), 403, origin);
@@ -74,8 +79,8 @@ t.test('a web page of another origin can do nothing', async (t) => {
   await socket.close();
 });
 
-t.test('with a token every request must carry it', async (t) => {
-  const bench = await Bench.start(t, { token: 'correct-horse' });
+onEachListener('with a token every request must carry it', async (t, start) => {
+  const bench = await start({ token: 'correct-horse' });
   const refused = await bench.post(WHICH);
   t.equal(refused.status, 401);
   t.equal(refused.headers.get('www-authenticate'), 'Bearer');
@@ -89,38 +94,48 @@ t.test('with a token every request must carry it', async (t) => {
   await socket.close();
 });
 
-t.test('on another address than loopback pages of that address are let in', async (t) => {
-  const bench = await Bench.start(t, { token: 'correct-horse', host: '0.0.0.0' });
+onEachListener('on another address than loopback pages of that address are let in', async (t, start) => {
+  const bench = await start({ token: 'correct-horse', host: '0.0.0.0' });
   const headers = { Authorization: 'Bearer correct-horse' };
   t.equal((await bench.post(WHICH, { ...headers, Origin: `http://${bench.authority}` })).status, 200);
   t.equal((await bench.post(WHICH, { ...headers, Origin: 'http://evil.example' })).status, 403);
 });
 
-t.test('without a token it never listens beyond loopback', async (t) => {
+onEachListener('without a token it never listens beyond loopback', async (t, _start, listener) => {
   const engine = new FakeEngine();
-  const options = { token: '', view: engine, control: engine, log: pino({ level: 'silent' }) };
+  const options = {
+    token: '',
+    view: engine,
+    control: engine,
+    interest() {},
+    listener,
+    log: pino({ level: 'silent' }),
+  };
   await t.rejects(startMi({ ...options, listen: { host: '0.0.0.0', port: 0 } }), /token/);
 });
 
-t.test('a request of more than a megabyte is refused, one of just a megabyte is not', async (t) => {
-  const bench = await Bench.start(t);
-  const response = await bench.post(WHICH.padEnd(MAX_REQUEST + 1));
-  t.equal(response.status, 413);
-  t.match(await response.json(), { error: { code: -32600 }, id: null });
-  t.equal((await bench.post(WHICH.padEnd(MAX_REQUEST))).status, 200);
-  const socket = await bench.socket();
-  socket.ws.send(WHICH.padEnd(MAX_REQUEST + 1));
-  const [code] = (await once(socket.ws, 'close')) as [number];
-  t.equal(code, 1009);
-});
+onEachListener(
+  'a request of more than a megabyte is refused, one of just a megabyte is not',
+  async (t, start) => {
+    const bench = await start();
+    const response = await bench.post(WHICH.padEnd(MAX_REQUEST + 1));
+    t.equal(response.status, 413);
+    t.match(await response.json(), { error: { code: -32600 }, id: null });
+    t.equal((await bench.post(WHICH.padEnd(MAX_REQUEST))).status, 200);
+    const socket = await bench.socket();
+    socket.ws.send(WHICH.padEnd(MAX_REQUEST + 1));
+    const [code] = (await once(socket.ws, 'close')) as [number];
+    t.equal(code, 1009);
+  },
+);
 
-t.test('a path other than /mi has no WebSocket either', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('a path other than /mi has no WebSocket either', async (t, start) => {
+  const bench = await start();
   t.equal(await refusedWith(new WebSocket(`ws://${bench.authority}/`)), 404);
 });
 
-t.test('a WebSocket answers in order, batches and errors included', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('a WebSocket answers in order, batches and errors included', async (t, start) => {
+  const bench = await start();
   const socket = await bench.socket();
   for (let id = 0; id < 50; id++) {
     socket.ws.send(JSON.stringify({ jsonrpc: '2.0', id, method: 'cc_agent_login', params: ['alice', 1] }));
@@ -140,8 +155,8 @@ t.test('a WebSocket answers in order, batches and errors included', async (t) =>
   t.equal(code, 1003, 'binary is not understood');
 });
 
-t.test('a subscriber is told every change of an agent until he leaves', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('a subscriber is told every change of an agent until he leaves', async (t, start) => {
+  const bench = await start();
   const [subscriber, other] = [await bench.socket(), await bench.socket()];
   t.equal((await subscriber.call('event_subscribe', ['E_CALLCENTER_AGENT_REPORT'])).result, 'OK');
   t.equal((await subscriber.call('evi:subscribe', { event: 'E_CALLCENTER_AGENT_REPORT' })).result, 'OK');
@@ -185,31 +200,74 @@ t.test('a subscriber is told every change of an agent until he leaves', async (t
   t.same(await bench.result('events_list'), EVENTS, 'nobody left to tell is nothing special');
 });
 
-t.test('a subscriber who does not read is cut off, once and for all, and the log says so', async (t) => {
-  const bench = await Bench.start(t);
-  const [slow, quick] = [await bench.socket(), await bench.socket()];
-  for (const socket of [slow, quick]) await socket.call('event_subscribe', ['E_CALLCENTER_AGENT_REPORT']);
-  slow.ws.pause();
-  const flow_id = 'f'.repeat(64 * 1024);
-  const cut = () => bench.logged.some((line) => line.includes('unread'));
-  let raised = 0;
-  // The network's own buffers take a part before anything piles up.
-  for (; !cut() && raised < (64 * MAX_UNREAD) / flow_id.length; raised++) {
-    bench.raise({ agent_id: `a${raised}`, state: 'incall', flow_id });
-    t.match((await quick.next()).params, { agent_id: `a${raised}` });
-  }
-  t.ok(cut(), 'cut off');
-  bench.raise({ agent_id: 'last', state: 'incall', flow_id });
-  t.match((await quick.next()).params, { agent_id: 'last' }, 'others go on');
-  t.equal(bench.logged.length, 1, 'one line');
-  const closed = once(slow.ws, 'close');
-  slow.ws.resume();
-  await closed;
-  await quick.close();
+onEachListener(
+  'a subscriber is told every change of a call, and only what he asked for',
+  async (t, start) => {
+    const bench = await start();
+    const socket = await bench.socket();
+    t.equal((await socket.call('event_subscribe', ['E_CALLCENTER_CALL_REPORT'])).result, 'OK');
+    bench.raise({ agent_id: 'alice', state: 'free' });
+    const call = { call_id: 'c1', flow_id: 'support', caller: 'bob' } as const;
+    bench.raiseCall({ ...call, state: 'queued', media: 'rtp', agent_id: '' });
+    bench.raiseCall({ ...call, state: 'toagent', media: 'msrp', agent_id: 'alice' });
+    const report = (params: object) => ({ jsonrpc: '2.0', method: 'E_CALLCENTER_CALL_REPORT', params });
+    t.same(await socket.next(), report({ ...call, state: 'queued', media: 'RTP' }));
+    t.same(await socket.next(), report({ ...call, state: 'toagent', media: 'MSRP', agent_id: 'alice' }));
+    await socket.close();
+  },
+);
+
+onEachListener('an event is wanted from its first subscriber to its last', async (t, start) => {
+  const bench = await start();
+  const [a, b] = [await bench.socket(), await bench.socket()];
+  t.same([...bench.wanted], []);
+  for (const socket of [a, b]) await socket.call('event_subscribe', ['E_CALLCENTER_CALL_REPORT']);
+  t.same([...bench.wanted], ['call_report']);
+  await b.call('event_subscribe', ['E_CALLCENTER_AGENT_REPORT']);
+  t.same([...bench.wanted], ['call_report', 'agent_report']);
+  await b.close();
+  await eventually(
+    async () => [...bench.wanted],
+    (wanted) => wanted.length === 1,
+    'agents have nobody listening',
+  );
+  t.same([...bench.wanted], ['call_report']);
+  await a.close();
+  await eventually(
+    async () => bench.wanted.size,
+    (size) => size === 0,
+    'calls have nobody listening',
+  );
 });
 
-t.test('a large answer to a subscriber does not count as not reading', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener(
+  'a subscriber who does not read is cut off, once and for all, and the log says so',
+  async (t, start) => {
+    const bench = await start();
+    const [slow, quick] = [await bench.socket(), await bench.socket()];
+    for (const socket of [slow, quick]) await socket.call('event_subscribe', ['E_CALLCENTER_AGENT_REPORT']);
+    slow.ws.pause();
+    const flow_id = 'f'.repeat(64 * 1024);
+    const cut = () => bench.logged.some((line) => line.includes('unread'));
+    let raised = 0;
+    // The network's own buffers take a part before anything piles up.
+    for (; !cut() && raised < (64 * MAX_UNREAD) / flow_id.length; raised++) {
+      bench.raise({ agent_id: `a${raised}`, state: 'incall', flow_id });
+      t.match((await quick.next()).params, { agent_id: `a${raised}` });
+    }
+    t.ok(cut(), 'cut off');
+    bench.raise({ agent_id: 'last', state: 'incall', flow_id });
+    t.match((await quick.next()).params, { agent_id: 'last' }, 'others go on');
+    t.equal(bench.logged.length, 1, 'one line');
+    const closed = once(slow.ws, 'close');
+    slow.ws.resume();
+    await closed;
+    await quick.close();
+  },
+);
+
+onEachListener('a large answer to a subscriber does not count as not reading', async (t, start) => {
+  const bench = await start();
   const socket = await bench.socket();
   await socket.call('event_subscribe', ['E_CALLCENTER_AGENT_REPORT']);
   bench.engine.agentRows = Array.from({ length: 2_000 }, (_, i) =>
@@ -223,21 +281,35 @@ t.test('a large answer to a subscriber does not count as not reading', async (t)
   await socket.close();
 });
 
-t.test('a port in use is one clear line', async (t) => {
+onEachListener('a port in use is one clear line', async (t, _start, listener) => {
   const holder = createServer().listen(0, '127.0.0.1');
   await once(holder, 'listening');
   t.teardown(() => holder.close());
   const { port } = holder.address() as { port: number };
   const engine = new FakeEngine();
-  const options = { token: '', view: engine, control: engine, log: pino({ level: 'silent' }) };
+  const options = {
+    token: '',
+    view: engine,
+    control: engine,
+    interest() {},
+    listener,
+    log: pino({ level: 'silent' }),
+  };
   await t.rejects(startMi({ ...options, listen: { host: '127.0.0.1', port } }), {
     message: new RegExp(`^mi\\.listen: cannot listen on 127\\.0\\.0\\.1 port ${port}: .*EADDRINUSE`),
   });
 });
 
-t.test('closing ends the WebSockets and frees the port', async (t) => {
+onEachListener('closing ends the WebSockets and frees the port', async (t, _start, listener) => {
   const engine = new FakeEngine();
-  const options = { token: '', view: engine, control: engine, log: pino({ level: 'silent' }) };
+  const options = {
+    token: '',
+    view: engine,
+    control: engine,
+    interest() {},
+    listener,
+    log: pino({ level: 'silent' }),
+  };
   const first = await startMi({ ...options, listen: { host: '127.0.0.1', port: 0 } });
   const ws = new WebSocket(`ws://127.0.0.1:${first.address.port}/mi`);
   await once(ws, 'open');

@@ -1,8 +1,7 @@
-import t from 'tap';
-import { agentRow, Bench, flowRow } from './support.js';
+import { agentRow, type Bench, flowRow, onEachListener } from './support.js';
 
-async function busyBench(test: Parameters<typeof Bench.start>[0]): Promise<Bench> {
-  const bench = await Bench.start(test);
+async function busyBench(start: () => Promise<Bench>): Promise<Bench> {
+  const bench = await start();
   const { engine } = bench;
   Object.assign(engine.engineRow, {
     onhold_calls: 5,
@@ -92,24 +91,27 @@ const ALICE = {
   'cca_att-alice': 11,
 };
 
-t.test('every statistic of engine, flow and agent has its value', async (t) => {
-  const bench = await busyBench(t);
+onEachListener('every statistic of engine, flow and agent has its value', async (t, start) => {
+  const bench = await busyBench(start);
   const names = [...Object.keys(ENGINE), ...Object.keys(SUPPORT), ...Object.keys(ALICE)];
   const expected = prefixed({ ...ENGINE, ...SUPPORT, ...ALICE });
   t.same(await bench.result('get_statistics', [names]), expected);
   t.same(await bench.result('statistics:get', { statistics: names }), expected);
 });
 
-t.test('a flow that nobody is logged in for has neither load nor estimated wait', async (t) => {
-  const bench = await busyBench(t);
-  t.same(
-    await bench.result('get_statistics', [['ccf_etw-Empty', 'ccf_load-Empty', 'ccf_awt-Empty']]),
-    prefixed({ 'ccf_etw-Empty': 0, 'ccf_load-Empty': 0, 'ccf_awt-Empty': 0 }),
-  );
-});
+onEachListener(
+  'a flow that nobody is logged in for has neither load nor estimated wait',
+  async (t, start) => {
+    const bench = await busyBench(start);
+    t.same(
+      await bench.result('get_statistics', [['ccf_etw-Empty', 'ccf_load-Empty', 'ccf_awt-Empty']]),
+      prefixed({ 'ccf_etw-Empty': 0, 'ccf_load-Empty': 0, 'ccf_awt-Empty': 0 }),
+    );
+  },
+);
 
-t.test('all of them are asked for at once', async (t) => {
-  const bench = await busyBench(t);
+onEachListener('all of them are asked for at once', async (t, start) => {
+  const bench = await busyBench(start);
   for (const everything of ['all', 'call_center:', 'ALL']) {
     const values = (await bench.result('get_statistics', [[everything]])) as Record<string, number>;
     t.equal(Object.keys(values).length, 10 + 2 * 12 + 6);
@@ -117,24 +119,27 @@ t.test('all of them are asked for at once', async (t) => {
   }
 });
 
-t.test('names stand in any case, with or without the group; unknown ones are left out', async (t) => {
-  const bench = await busyBench(t);
-  t.same(
-    await bench.result('get_statistics', [
-      ['CCG_AWT', 'Call_Center:ccf_incalls-SUPPORT', 'call_center:cca_att-alice', 'ccg_nonsense', 'x', ''],
-    ]),
-    prefixed({ ccg_awt: 11, 'ccf_incalls-support': 30, 'cca_att-alice': 11 }),
-  );
-  for (const unknown of [['ccg_nonsense'], ['ccf_incalls-nobody'], []]) {
-    t.same(await bench.error('get_statistics', [unknown]), { code: 404, message: 'Statistics Not Found' });
-  }
-  t.match(await bench.error('get_statistics', ['ccg_awt']), { code: -32602 });
-  t.match(await bench.error('get_statistics', [[1]]), { code: -32602 });
-  t.match(await bench.error('get_statistics'), { data: 'Too few or too many parameters' });
-});
+onEachListener(
+  'names stand in any case, with or without the group; unknown ones are left out',
+  async (t, start) => {
+    const bench = await busyBench(start);
+    t.same(
+      await bench.result('get_statistics', [
+        ['CCG_AWT', 'Call_Center:ccf_incalls-SUPPORT', 'call_center:cca_att-alice', 'ccg_nonsense', 'x', ''],
+      ]),
+      prefixed({ ccg_awt: 11, 'ccf_incalls-support': 30, 'cca_att-alice': 11 }),
+    );
+    for (const unknown of [['ccg_nonsense'], ['ccf_incalls-nobody'], []]) {
+      t.same(await bench.error('get_statistics', [unknown]), { code: 404, message: 'Statistics Not Found' });
+    }
+    t.match(await bench.error('get_statistics', ['ccg_awt']), { code: -32602 });
+    t.match(await bench.error('get_statistics', [[1]]), { code: -32602 });
+    t.match(await bench.error('get_statistics'), { data: 'Too few or too many parameters' });
+  },
+);
 
-t.test('of two flows whose ids differ only in case the exact one is meant', async (t) => {
-  const bench = await Bench.start(t);
+onEachListener('of two flows whose ids differ only in case the exact one is meant', async (t, start) => {
+  const bench = await start();
   bench.engine.flowRows = [flowRow({ id: 'Sales', incalls: 1 }), flowRow({ id: 'sales', incalls: 2 })];
   t.same(await bench.result('get_statistics', [['ccf_incalls-sales', 'ccf_incalls-Sales']]), {
     'call_center:ccf_incalls-sales': 2,
@@ -142,8 +147,8 @@ t.test('of two flows whose ids differ only in case the exact one is meant', asyn
   });
 });
 
-t.test('counters and what is no counter are told apart', async (t) => {
-  const bench = await busyBench(t);
+onEachListener('counters and what is no counter are told apart', async (t, start) => {
+  const bench = await busyBench(start);
   t.same(
     await bench.result('list_statistics', [
       ['ccg_incalls', 'ccg_load', 'ccf_onhold_calls-support', 'cca_att-alice'],
@@ -160,8 +165,8 @@ t.test('counters and what is no counter are told apart', async (t) => {
   t.equal(all['call_center:cca_rej_incalls-alice'], 'incremental');
 });
 
-t.test('a counter set back counts from there; levels and means stay', async (t) => {
-  const bench = await busyBench(t);
+onEachListener('a counter set back counts from there; levels and means stay', async (t, start) => {
+  const bench = await busyBench(start);
   const { engine } = bench;
   t.equal(await bench.result('reset_statistics', [['ccg_incalls', 'ccg_awt', 'ccg_onhold_calls']]), 'OK');
   t.equal(engine.commands.length, 0, 'the engine is not troubled');
@@ -182,8 +187,8 @@ t.test('a counter set back counts from there; levels and means stay', async (t) 
   });
 });
 
-t.test("after cc_reset_stats the engine's own counts show as they are", async (t) => {
-  const bench = await busyBench(t);
+onEachListener("after cc_reset_stats the engine's own counts show as they are", async (t, start) => {
+  const bench = await busyBench(start);
   await bench.call('reset_statistics', [['ccg_incalls']]);
   t.equal(await bench.result('cc_reset_stats'), 'OK');
   t.same(bench.engine.commands, [{ kind: 'reset_stats' }]);
@@ -191,8 +196,8 @@ t.test("after cc_reset_stats the engine's own counts show as they are", async (t
   t.same(await bench.result('get_statistics', [['ccg_incalls']]), prefixed({ ccg_incalls: 60 }));
 });
 
-t.test('a counter whose flow was removed and came back starts anew', async (t) => {
-  const bench = await busyBench(t);
+onEachListener('a counter whose flow was removed and came back starts anew', async (t, start) => {
+  const bench = await busyBench(start);
   await bench.call('reset_statistics', [['ccf_incalls-support']]);
   bench.engine.flowRows[0]!.incalls = 4;
   t.same(

@@ -2,10 +2,13 @@
 import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
-import type t from 'tap';
+import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import type { AgentEvent, Command, CommandResult } from '../../../core/acd/commands.js';
+import type { AgentEvent, CallEvent, Command, CommandResult } from '../../../core/acd/commands.js';
 import type { AgentRow, CallRow, EngineRow, FlowRow, SkillRow } from '../../../core/acd/view.js';
+import { chooseListener } from '../../../workers/mi/choose-listener.js';
+import type { Listen } from '../../../workers/mi/listener.js';
+import { listenWithNode } from '../../../workers/mi/node-listener.js';
 import { type Mi, startMi } from '../../../workers/mi/server.js';
 import type { EngineControl, EngineView } from '../../../workers/mi/source.js';
 
@@ -36,6 +39,7 @@ export function flowRow(row: Partial<FlowRow> & { id: string }): FlowRow {
   return {
     priority: 256,
     skill: 0,
+    removed: false,
     ongoing: 0,
     onhold_calls: 0,
     onhold_chats: 0,
@@ -97,6 +101,8 @@ export class FakeEngine implements EngineView, EngineControl {
   reloads = 0;
   /** What the dispatcher answers next. */
   result: CommandResult = { ok: true };
+  /** The dispatcher answers when it is resolved. */
+  held: Promise<void> | undefined;
   /** When set, the dispatcher cannot be asked. */
   broken: Error | undefined;
 
@@ -119,7 +125,8 @@ export class FakeEngine implements EngineView, EngineControl {
     return this.answered();
   }
 
-  private answered(): CommandResult {
+  private async answered(): Promise<CommandResult> {
+    await this.held;
     if (this.broken !== undefined) throw this.broken;
     return this.result;
   }
@@ -134,14 +141,46 @@ export interface Answer {
   params?: unknown;
 }
 
+export interface BenchOptions {
+  token?: string;
+  host?: string;
+  listener?: Listen;
+}
+
+const choice = chooseListener();
+if (process.env.SIP_ACD_REQUIRE_UWS && choice.name !== 'uWebSockets.js') {
+  throw new Error(
+    `uWebSockets.js is required and cannot be used: ${choice.because ?? 'it is not installed'}`,
+  );
+}
+/** Those that can be tested here. */
+const LISTENERS: ReadonlyMap<string, Listen> = new Map([
+  ['ws', listenWithNode],
+  [choice.name, choice.listen],
+]);
+
+/** A test of the management interface, on each listener that is installed; `start` starts it. */
+export function onEachListener(
+  name: string,
+  test: (t: Test, start: (options?: BenchOptions) => Promise<Bench>, listener: Listen) => Promise<void>,
+): void {
+  for (const [server, listener] of LISTENERS) {
+    t.test(`${name} (${server})`, (t) =>
+      test(t, (options) => Bench.start(t, { ...options, listener }), listener),
+    );
+  }
+}
+
 /** A management interface under test, closed at the end of the test. */
 export class Bench {
   readonly engine = new FakeEngine();
   readonly logged: string[] = [];
+  /** Which events are wanted. */
+  readonly wanted = new Set<string>();
   private mi!: Mi;
   private token = '';
 
-  static async start(test: typeof t | Tap, options: { token?: string; host?: string } = {}): Promise<Bench> {
+  static async start(test: Tap, options: BenchOptions = {}): Promise<Bench> {
     const bench = new Bench();
     bench.token = options.token ?? '';
     bench.mi = await startMi({
@@ -149,7 +188,9 @@ export class Bench {
       token: bench.token,
       view: bench.engine,
       control: bench.engine,
+      interest: (kind, wanted) => (wanted ? bench.wanted.add(kind) : bench.wanted.delete(kind)),
       log: bench.logger(),
+      listener: options.listener ?? listenWithNode,
     });
     test.teardown(() => bench.mi.close());
     return bench;
@@ -175,7 +216,11 @@ export class Bench {
   }
 
   raise(event: Partial<AgentEvent> & { agent_id: string; state: AgentEvent['state'] }): void {
-    this.mi.raise({ wrapup_ends_ms: 0, flow_id: '', ongoing_sessions: 0, ...event });
+    this.mi.raise({ kind: 'agent_report', wrapup_ends_ms: 0, flow_id: '', ongoing_sessions: 0, ...event });
+  }
+
+  raiseCall(event: Omit<CallEvent, 'kind'>): void {
+    this.mi.raise({ kind: 'call_report', ...event });
   }
 
   close(): Promise<void> {
