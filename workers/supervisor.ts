@@ -605,11 +605,11 @@ function journalName(worker: number): string {
 
 function sqlOptions(config: Config): SqlOptions {
   const { call_center, data_dir, sql } = config;
-  const url = (value: string): string | undefined => (value === 'embedded' ? undefined : value);
+  const { db_url, acc_db_url, rt_db_url } = call_center;
   return {
-    db_url: url(call_center.db_url),
-    acc_db_url: url(call_center.acc_db_url),
-    rt_db_url: url(call_center.rt_db_url),
+    db_url,
+    acc_db_url,
+    rt_db_url,
     data_dir,
     timezone: sql.timezone === '' ? undefined : sql.timezone,
     tables: call_center,

@@ -1,8 +1,11 @@
 /** Three databases, every table and column under a name of its own; and what of it a restart reads again. */
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
+import { openDatabases } from '../../sql/connect.js';
 import { DEFAULT_TABLES, type TableNames } from '../../sql/options.js';
+import { ensureSchema } from '../../sql/schema.js';
 import { quoteIdentifier as q } from '../../sql/text.js';
+import { readCdrs } from '../../tools/provision.js';
 import { environmentName } from '../../workers/config.js';
 import { serverDatabases } from '../sql/databases.js';
 import { within } from '../support/settle.js';
@@ -167,6 +170,29 @@ t.test('three databases, and every name of tables and columns', async (t) => {
     );
   });
   t.same(site.violations(), []);
+});
+
+t.test('CDRs in the embedded database beside a server', async (t) => {
+  const urls = await serverDatabases(t, 'server');
+  if (urls === undefined) return;
+  const data_dir = t.testdir();
+  const databases = await openDatabases({
+    db_url: urls.server,
+    acc_db_url: 'embedded',
+    data_dir,
+    tables: DEFAULT_TABLES,
+  });
+  try {
+    await ensureSchema(databases, DEFAULT_TABLES);
+  } finally {
+    await databases.close();
+  }
+  const there = await client(
+    t,
+    urls.server,
+  )("select to_regclass('cc_calls') as calls, to_regclass('cc_cdrs') as cdrs");
+  t.match(there, [{ calls: 'cc_calls', cdrs: null }]);
+  t.same(await readCdrs(data_dir), [], 'a table of its own');
 });
 
 t.test('tables of these names are made where they are missing', async (t) => {
