@@ -261,9 +261,9 @@ export class Calls {
     const { agent } = call;
     assert(agent !== null, 'an agent leg has an agent');
     if (own) this.acd.statistics.refused(agent);
-    // The answer of one who hung up at once is none.
-    call.fstats &= ~FSTAT_ANSWERED;
     this.acd.out.records.push(call.cdr(-2, at_ms));
+    // The answer of one who hung up at once stands in the CDR of that delivery, and in no later one.
+    call.fstats &= ~FSTAT_ANSWERED;
     call.rejections++;
     call.put_back = true;
     call.refusers ??= [];

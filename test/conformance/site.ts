@@ -120,7 +120,12 @@ export class Site {
 
   /** Calls a flow as a caller of this name. */
   call(flow: string, user: string, options: DialOptions = {}): Call {
-    return this.callers.dial(`sip:${flow}@${HOST}:${this.port}`, { user, ...options });
+    return this.callers.dial(this.uri(flow), { user, ...options });
+  }
+
+  /** Where the engine takes calls for a flow. */
+  uri(flow: string): string {
+    return `sip:${flow}@${HOST}:${this.port}`;
   }
 
   /** What the engine did on any leg that SIP forbids. */
