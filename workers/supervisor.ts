@@ -143,6 +143,7 @@ class Supervisor {
   private view: EngineView | undefined;
   private eventBell: DoorbellListener | undefined;
   private stopping: Promise<void> | undefined;
+  private reloading: Promise<CommandResult> = Promise.resolve({ ok: true });
   private finish: { resolve(): void; reject(error: Error): void } = { resolve() {}, reject() {} };
   private readonly finished: Promise<void>;
 
@@ -304,7 +305,13 @@ class Supervisor {
     return reply.result;
   }
 
-  private async reload(): Promise<CommandResult> {
+  /** One reload after the other: what was read first never overwrites what was read later. */
+  private reload(): Promise<CommandResult> {
+    this.reloading = this.reloading.then(() => this.reloadNow());
+    return this.reloading;
+  }
+
+  private async reloadNow(): Promise<CommandResult> {
     try {
       const result = await this.command({ kind: 'load', provisioning: await this.load() });
       return result;
