@@ -2,6 +2,7 @@
  * The dispatcher's thread: reports of all workers in, decisions, records, events and rows out. The state
  * machine itself is core/acd.
  */
+import { setImmediate as turnOver } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { AgentEvent, Command, CommandResult } from '../core/acd/commands.js';
 import { Dispatcher, type DispatcherOptions } from '../core/acd/dispatcher.js';
@@ -148,6 +149,8 @@ class DispatcherThread {
     else {
       const result = this.dispatcher.command(message.command);
       this.journal.commanded(message.command.kind);
+      // The answer leaves after the turn: what was done is safe then, and in the tables.
+      await turnOver();
       return { request, result };
     }
     return { request, result: { ok: true } };
