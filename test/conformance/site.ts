@@ -19,6 +19,8 @@ type Listed = Record<string, unknown>;
 
 export class Site {
   private engine: Engine | undefined;
+  /** The first of the workers' own ports, of the engine started last. */
+  worker_port = 0;
   private readonly agents = new Map<string, Agent>();
 
   private constructor(
@@ -53,7 +55,9 @@ export class Site {
   /** Starts an engine; the one before must have been stopped. */
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     const own = await environment(this.data_dir, this.port);
-    this.engine = await startEngine(loadConfig({ env: { ...own, ...this.env, ...env } }));
+    const config = loadConfig({ env: { ...own, ...this.env, ...env } });
+    this.worker_port = config.sip.worker_ports;
+    this.engine = await startEngine(config);
   }
 
   /** Stops the engine: all that it had to write is written then. */
