@@ -72,8 +72,13 @@ export class Site {
     await this.running.flushed();
   }
 
+  /** Where MI answers. */
+  get mi_url(): string {
+    return urlOf(this.running.mi_address);
+  }
+
   mi(method: string, params: readonly unknown[] | Readonly<Record<string, unknown>> = []): Promise<unknown> {
-    return callMi({ url: urlOf(this.running.mi_address), token: '' }, method, params);
+    return callMi({ url: this.mi_url, token: '' }, method, params);
   }
 
   /** What a listing method lists. */
