@@ -22,6 +22,14 @@ t.test('dissuading_qsize_th counts the calls in the queue of its own flow', asyn
   t.equal(c.where('d'), 'queued', 'who hears the message is not in the queue');
 });
 
+t.test('a threshold of 0 is off', async (t) => {
+  const c = new Centre([flowConfig({ message_dissuading: DISSUADE })], [off], open);
+  for (const call of ['1', '2', '3']) c.arrive(call);
+  t.equal(c.call('3')?.eta_s, 2147483647);
+  c.pass(100_000);
+  t.same([c.where('1'), c.where('3')], ['queued', 'queued']);
+});
+
 t.test('a threshold that is not passed dissuades nobody', async (t) => {
   const flow = flowConfig({ message_dissuading: DISSUADE, dissuading_ewt_s: 10 });
   const c = new Centre([flow], [ann]);

@@ -118,3 +118,14 @@ t.test('the ceiling of the flow holds for the wrapup of its chats too', async (t
   c.pass(12);
   t.equal(c.agent('ann').state, 'free');
 });
+
+t.test('a skill is exact, capitals and all', async (t) => {
+  const c = new Centre(
+    [flowConfig({ skill: 'Sales' })],
+    [audio, agentConfig({ id: 'ben', skills: ['Sales'] })],
+  );
+  c.arrive('a');
+  t.equal(c.where('a'), 'toagent ben');
+  c.arrive('b');
+  t.equal(c.where('b'), 'queued', 'sales is another skill');
+});

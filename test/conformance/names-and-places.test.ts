@@ -3,11 +3,12 @@ import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import { openDatabases } from '../../sql/connect.js';
 import { DEFAULT_TABLES, type TableNames } from '../../sql/options.js';
+import { loadProvisioning } from '../../sql/provisioning.js';
 import { ensureSchema } from '../../sql/schema.js';
 import { quoteIdentifier as q } from '../../sql/text.js';
 import { readCdrs } from '../../tools/provision.js';
 import { environmentName } from '../../workers/config.js';
-import { serverDatabases } from '../sql/databases.js';
+import { Lines, opened, serverDatabases } from '../sql/databases.js';
 import { within } from '../support/settle.js';
 import type { Query } from './opensips-schema.js';
 import { Site } from './site.js';
@@ -193,6 +194,71 @@ t.test('CDRs in the embedded database beside a server', async (t) => {
   )("select to_regclass('cc_calls') as calls, to_regclass('cc_cdrs') as cdrs");
   t.match(there, [{ calls: 'cc_calls', cdrs: null }]);
   t.same(await readCdrs(data_dir), [], 'a table of its own');
+});
+
+t.test('every column is read from where its key says', async (t) => {
+  const urls = await serverDatabases(t, 'one');
+  if (urls === undefined) return;
+  const query = client(t, urls.one);
+  await query(FLOWS);
+  await query(AGENTS);
+  await insert(query, NAMES.cc_flows_table, {
+    ccf_flowid_column: 'f',
+    ccf_priority_column: 1,
+    ccf_skill_column: 's',
+    ccf_cid_column: 'p',
+    ccf_max_wrapup_column: 2,
+    ccf_dissuading_hangup_column: 3,
+    ccf_dissuading_onhold_th_column: 4,
+    ccf_dissuading_ewt_th_column: 5,
+    ccf_dissuading_qsize_th_column: 6,
+    ccf_m_welcome_column: 'sip:w',
+    ccf_m_queue_column: 'sip:q',
+    ccf_m_dissuading_column: 'sip:d',
+    ccf_m_flow_id_column: 'sip:f',
+  });
+  await insert(query, NAMES.cc_agents_table, {
+    cca_agentid_column: 'a',
+    cca_location_column: 'sip:l',
+    cca_msrp_location_column: 'sip:m',
+    cca_msrp_max_sessions_column: 7,
+    cca_skills_column: 's,t',
+    cca_logstate_column: 8,
+    cca_wrapuptime_column: 9,
+    cca_wrapupend_column: 10,
+  });
+  const databases = await opened(t, { db_url: urls.one, data_dir: t.testdir(), tables: NAMES });
+  t.strictSame(await loadProvisioning(databases.provisioning, NAMES, new Lines()), {
+    flows: [
+      {
+        id: 'f',
+        priority: 1,
+        skill: 's',
+        prependcid: 'p',
+        max_wrapup_s: 2,
+        dissuading_hangup: true,
+        dissuading_onhold_s: 4,
+        dissuading_ewt_s: 5,
+        dissuading_qsize: 6,
+        message_welcome: 'sip:w',
+        message_queue: 'sip:q',
+        message_dissuading: 'sip:d',
+        message_flow_id: 'sip:f',
+      },
+    ],
+    agents: [
+      {
+        id: 'a',
+        location: 'sip:l',
+        msrp_location: 'sip:m',
+        msrp_max_sessions: 7,
+        skills: ['s', 't'],
+        logged_in: true,
+        wrapup_end_time_s: 10,
+        wrapup_s: 9,
+      },
+    ],
+  });
 });
 
 t.test('tables of these names are made where they are missing', async (t) => {
