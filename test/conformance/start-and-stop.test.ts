@@ -104,6 +104,22 @@ t.test('calls that go on longer than drain_timeout are hung up, with their CDR',
   t.same(await newCdrs(), ['stays -1']);
 });
 
+t.test(
+  'an engine that is stopped while it still opens its database stops, with its rows written',
+  async (t) => {
+    for (const user of ['one', 'two', 'three']) {
+      await site.start();
+      const call = site.call('sales', user);
+      await within(call.hears('ann'), 'ann answers');
+      await within(call.hangup(), 'the talk ends');
+      await within(site.stop(), 'the engine stops');
+      t.same(await newCdrs(), [`${user} 0`]);
+      // Her wrapup goes on over the restart.
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+  },
+);
+
 t.test('a second SIGTERM does not wait', async (t) => {
   const engine = await start(t, 60);
   const exit = once(engine, 'exit');
