@@ -316,7 +316,8 @@ class Supervisor {
       const result = await this.command({ kind: 'load', provisioning: await this.load() });
       return result;
     } catch (error) {
-      this.log.error({ err: (error as Error).message }, 'reload failed, nothing changed');
+      if (this.stopping === undefined)
+        this.log.error({ err: (error as Error).message }, 'reload failed, nothing changed');
       return { ok: false, code: 500, message: 'Failed to reload' };
     }
   }

@@ -1,4 +1,5 @@
 /** Three databases, every table and column under a name of its own; and what of it a restart reads again. */
+import { rm } from 'node:fs/promises';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import { openDatabases } from '../../sql/connect.js';
@@ -140,11 +141,20 @@ t.test('three databases, and every name of tables and columns', async (t) => {
     const ends = [await wrapup_end_s('ann'), await wrapup_end_s('chatty')];
     t.ok(ends[0]! > now_s + 600 && ends[0]! <= now_s + 700, "the global one, capped by the flow's 700 s");
     t.ok(ends[1]! > now_s + 550 && ends[1]! <= now_s + 650, "the agent's own 650 s");
+    await site.start();
+    t.match(await site.listedAgent('ann'), { State: 'wrapup' });
+    t.match(await site.listedAgent('chatty'), { State: 'inchat' }, 'as the engine remembers him');
+    await site.stop();
     await provisioning(`update ${q(NAMES.cc_agents_table)} set ${q(NAMES.cca_wrapupend_column)} = ${now_s}
       where ${q(NAMES.cca_agentid_column)} = 'chatty'`);
+    await rm(site.data_dir, { recursive: true });
     await site.start();
     const left = (await site.listedAgent('ann'))?.['Wrapup-ends'] as number;
-    t.match(await site.listedAgent('ann'), { State: 'wrapup' });
+    t.match(
+      await site.listedAgent('ann'),
+      { State: 'wrapup' },
+      'an engine that remembers nothing reads the table',
+    );
     t.ok(left > 500 && left <= 700, `${left} s are left`);
     t.match(await site.listedAgent('chatty'), { State: 'free' }, 'a wrapup that is over is none');
     const kept = site.call('talks', 'kept');

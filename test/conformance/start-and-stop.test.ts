@@ -120,6 +120,21 @@ t.test(
   },
 );
 
+t.test('logins made at run time survive a restart', async (t) => {
+  await site.start();
+  await site.mi('cc_agent_login', ['ann', 0]);
+  await site.stop();
+  for (const state of ['NO', 'YES']) {
+    await site.start();
+    t.match(await site.listedAgent('ann'), { 'Loged in': state });
+    const reloaded = () => site.mi('cc_reload').catch((error: Error) => error.message);
+    await eventually(reloaded, (answer) => answer === 'OK', 'its database is there, and reloaded from');
+    t.match(await site.listedAgent('ann'), { 'Loged in': state }, 'and a reload after it');
+    await site.mi('cc_agent_login', ['ann', 1]);
+    await site.stop();
+  }
+});
+
 t.test('a second SIGTERM does not wait', async (t) => {
   const engine = await start(t, 60);
   const exit = once(engine, 'exit');
