@@ -20,6 +20,9 @@ await seedDatabase(
   [{ flowid: 'sales', skill: 'sales', message_queue: site.media.uri('queue') }],
   [{ agentid: 'ann', skills: 'sales', location: site.agent('ann').uri, logstate: 1, wrapup_time: 1 }],
 );
+/** A process that opens the embedded database takes its time on a busy machine. */
+const SLOW_MS = 60_000;
+
 let last_cdr = 0;
 
 /** The command with a file, serving; killed at the end of `t` should it still run. */
@@ -49,7 +52,7 @@ async function start(t: Test, drain_timeout: number): Promise<ChildProcess> {
       () => true,
       () => false,
     );
-  await eventually(serves, (yes) => yes, 'the engine serves');
+  await eventually(serves, (yes) => yes, 'the engine serves', SLOW_MS);
   return engine;
 }
 
@@ -85,7 +88,7 @@ t.test(
     t.match(await refused(), /^[1-3]$/, 'with Retry-After');
     t.equal(call.state, 'answered');
     t.equal((await within(call.hangup(), 'the talk ends')).status, 200);
-    t.same(await within(exit, 'the process ends'), [0, null]);
+    t.same(await within(exit, 'the process ends', SLOW_MS), [0, null]);
     t.same(
       (await newCdrs()).filter((cdr) => !cdr.startsWith('late')),
       ['talks 0'],
@@ -100,39 +103,33 @@ t.test('calls that go on longer than drain_timeout are hung up, with their CDR',
   await within(call.hears('ann'), 'ann answers');
   engine.kill('SIGTERM');
   t.equal((await within(call.ended, 'the caller is hung up on')).how, 'remote-bye');
-  t.same(await within(exit, 'the process ends'), [0, null]);
+  t.same(await within(exit, 'the process ends', SLOW_MS), [0, null]);
   t.same(await newCdrs(), ['stays -1']);
 });
 
-t.test(
-  'an engine that is stopped while it still opens its database stops, with its rows written',
-  async (t) => {
-    for (const user of ['one', 'two', 'three']) {
-      await site.start();
-      const call = site.call('sales', user);
-      await within(call.hears('ann'), 'ann answers');
-      await within(call.hangup(), 'the talk ends');
-      await within(site.stop(), 'the engine stops');
-      t.same(await newCdrs(), [`${user} 0`]);
-      // Her wrapup goes on over the restart.
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
-    }
-  },
-);
+t.test('what was written before a stop is there after it, and a stop at once stops', async (t) => {
+  for (const user of ['one', 'two']) {
+    await site.start();
+    await site.agentIs('ann', 'free');
+    const call = site.call('sales', user);
+    await within(call.hears('ann'), 'ann answers');
+    await within(call.hangup(), 'the talk ends');
+    await within(site.stop(), 'the engine stops, be its database open yet or not', SLOW_MS);
+    t.same(await newCdrs(), [`${user} 0`]);
+  }
+});
 
 t.test('logins made at run time survive a restart', async (t) => {
   await site.start();
   await site.mi('cc_agent_login', ['ann', 0]);
   await site.stop();
-  for (const state of ['NO', 'YES']) {
-    await site.start();
-    t.match(await site.listedAgent('ann'), { 'Loged in': state });
-    const reloaded = () => site.mi('cc_reload').catch((error: Error) => error.message);
-    await eventually(reloaded, (answer) => answer === 'OK', 'its database is there, and reloaded from');
-    t.match(await site.listedAgent('ann'), { 'Loged in': state }, 'and a reload after it');
-    await site.mi('cc_agent_login', ['ann', 1]);
-    await site.stop();
-  }
+  await site.start();
+  t.match(await site.listedAgent('ann'), { 'Loged in': 'NO' });
+  const reloaded = () => site.mi('cc_reload').catch((error: Error) => error.message);
+  await eventually(reloaded, (answer) => answer === 'OK', 'its database is there, and reloaded from');
+  t.match(await site.listedAgent('ann'), { 'Loged in': 'NO' }, 'and a reload after it');
+  await site.mi('cc_agent_login', ['ann', 1]);
+  await site.stop();
 });
 
 t.test('a second SIGTERM does not wait', async (t) => {
@@ -143,5 +140,5 @@ t.test('a second SIGTERM does not wait', async (t) => {
   engine.kill('SIGTERM');
   await refused();
   engine.kill('SIGTERM');
-  t.same(await within(exit, 'the process ends'), [1, null]);
+  t.same(await within(exit, 'the process ends', SLOW_MS), [1, null]);
 });
