@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { seedDatabase } from '../../tools/provision.js';
-import { within } from '../support/settle.js';
+import { eventually, within } from '../support/settle.js';
 import { Site } from './site.js';
 
 type Shape = string | number | boolean | Shape[] | { [key: string]: Shape };
@@ -48,6 +48,11 @@ await site.agentIs('rests', 'wrapup');
 const chats = [site.call('chat', 'chat1', { media: 'msrp' }), site.call('chat', 'chat2', { media: 'msrp' })];
 for (const chat of chats) await within(chat.hears('chats'), 'the chat is answered');
 await within(chats[0]?.hangup() ?? Promise.reject(), 'one chat ends');
+await eventually(
+  () => site.listedAgent('chats'),
+  (agent) => agent?.['Ongoing chats'] === 1,
+  'one chat is left',
+);
 
 async function overHttp(method: string, params?: unknown): Promise<Answer> {
   const response = await fetch(site.mi_url, {
