@@ -64,7 +64,8 @@ function waitingCallsConcerned(
   const rearmed: Call[] = [];
   if (reordered.size + redated.size > 0) {
     for (const call of acd.calls.values()) {
-      if (call.state !== 'queued') continue;
+      // What is dormant is in no queue yet, and enters it as its flow is then.
+      if (call.state !== 'queued' || acd.dormant.has(call)) continue;
       if (reordered.has(call.flow)) moving.push(call);
       if (redated.has(call.flow)) rearmed.push(call);
     }

@@ -64,6 +64,7 @@ const SAMPLES: Record<string, Sample> = {
   'sip.outbound_proxy': { preset: '', text: 'sip:proxy.example.com', bad: 'proxy' },
   'sip.agent_ring_timeout': { preset: 30, text: '12.5', file: 12.5, bad: 'soon' },
   'sip.agent_no_response_timeout': { preset: 4, text: '2', file: 2, bad: '0' },
+  'sip.message_timeout': { preset: 600, text: '60', file: 60, bad: '0' },
   'sip.max_rejections': { preset: 10, text: '3', file: 3, bad: '0' },
   'sip.max_calls': { preset: 200_000, text: '500', file: 500, bad: '1.5' },
   'sip.identity_headers': { preset: [], text: 'X-A,X-B', file: ['X-A', 'X-B'], bad: 'Via' },
