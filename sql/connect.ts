@@ -4,7 +4,7 @@ import postgres from 'postgres';
 import { dialer } from './dial.js';
 import { type EmbeddedDatabase, openEmbedded } from './embedded.js';
 import { reasonOf, StoreError } from './errors.js';
-import type { SqlOptions } from './options.js';
+import { EMBEDDED, type SqlOptions } from './options.js';
 
 export type Sql = postgres.Sql;
 
@@ -29,11 +29,11 @@ export class Database {
   }
 
   /**
-   * Opens the database at `url`, or the embedded one below `data_dir` when it is undefined, and waits for its
+   * Opens the database at `url`, or the embedded one below `data_dir`, and waits for its
    * first answer. Throws {@link StoreError} that names key, place and reason.
    */
-  static async open(key: string, url: string | undefined, data_dir: string): Promise<Database> {
-    const database = url === undefined ? await Database.embed(key, data_dir) : Database.remote(key, url);
+  static async open(key: string, url: string, data_dir: string): Promise<Database> {
+    const database = url === EMBEDDED ? await Database.embed(key, data_dir) : Database.remote(key, url);
     try {
       await database.run((sql) => sql`select 1`);
     } catch (error) {
@@ -132,8 +132,8 @@ export interface Databases {
 
 /** Opens the databases that `options` name. Throws {@link StoreError}; then none stays open. */
 export async function openDatabases(options: SqlOptions): Promise<Databases> {
-  const open = new Map<string | undefined, Database>();
-  const role = async (key: string, url: string | undefined): Promise<Database> => {
+  const open = new Map<string, Database>();
+  const role = async (key: string, url: string): Promise<Database> => {
     const known = open.get(url);
     if (known) return known;
     const database = await Database.open(key, url, options.data_dir);
@@ -144,9 +144,10 @@ export async function openDatabases(options: SqlOptions): Promise<Databases> {
     for (const database of open.values()) await database.close();
   };
   try {
-    const provisioning = await role('db_url', options.db_url);
-    const cdrs = await role('acc_db_url', options.acc_db_url ?? options.db_url);
-    const calls = await role('rt_db_url', options.rt_db_url ?? options.db_url);
+    const { db_url = EMBEDDED, acc_db_url = db_url, rt_db_url = db_url } = options;
+    const provisioning = await role('db_url', db_url);
+    const cdrs = await role('acc_db_url', acc_db_url);
+    const calls = await role('rt_db_url', rt_db_url);
     return { provisioning, cdrs, calls, close };
   } catch (error) {
     await close();

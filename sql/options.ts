@@ -53,12 +53,15 @@ export const DEFAULT_TABLES: Readonly<TableNames> = {
   ccf_m_flow_id_column: 'message_flow_id',
 };
 
+/** Stands in place of a URL for the database in `data_dir`. */
+export const EMBEDDED = 'embedded';
+
 export interface SqlOptions {
-  /** Provisioning (cc_flows, cc_agents); without it, the embedded database in `data_dir`. */
+  /** Provisioning (cc_flows, cc_agents): a URL, or, the default, {@link EMBEDDED}. */
   db_url?: string | undefined;
-  /** cc_cdrs; default: where the provisioning is. */
+  /** cc_cdrs: likewise; default: where the provisioning is. */
   acc_db_url?: string | undefined;
-  /** cc_calls; default: where the provisioning is. */
+  /** cc_calls: likewise; default: where the provisioning is. */
   rt_db_url?: string | undefined;
   /** Folder of the embedded database and of the dead-letter file; created when missing. */
   data_dir: string;

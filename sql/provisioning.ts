@@ -1,4 +1,6 @@
 /** Reads flows and agents. A row that cannot be used is skipped with one log line; the others load. */
+
+import type { TransactionSql } from 'postgres';
 import type { AgentConfig, FlowConfig, Provisioning } from '../core/acd/provisioning.js';
 import type { Database } from './connect.js';
 import type { Log } from './log.js';
@@ -21,7 +23,21 @@ export async function loadProvisioning(
   names: TableNames,
   log: Log,
 ): Promise<Provisioning> {
-  const flow_rows = await read(database, names.cc_flows_table, {
+  // Of one moment: somebody who changes both tables in a transaction is never seen half-way.
+  const { flow_rows, agent_rows } = await database.run((sql) =>
+    sql.begin('isolation level repeatable read read only', async (sql) => ({
+      flow_rows: await readFlows(sql, names),
+      agent_rows: await readAgents(sql, names),
+    })),
+  );
+  return {
+    flows: usable(flow_rows, toFlow, names.cc_flows_table, log),
+    agents: usable(agent_rows, toAgent, names.cc_agents_table, log),
+  };
+}
+
+function readFlows(sql: TransactionSql, names: TableNames): Promise<Row[]> {
+  return read(sql, names.cc_flows_table, {
     id: names.ccf_flowid_column,
     priority: names.ccf_priority_column,
     skill: names.ccf_skill_column,
@@ -36,7 +52,10 @@ export async function loadProvisioning(
     message_dissuading: names.ccf_m_dissuading_column,
     message_flow_id: names.ccf_m_flow_id_column,
   });
-  const agent_rows = await read(database, names.cc_agents_table, {
+}
+
+function readAgents(sql: TransactionSql, names: TableNames): Promise<Row[]> {
+  return read(sql, names.cc_agents_table, {
     id: names.cca_agentid_column,
     location: names.cca_location_column,
     msrp_location: names.cca_msrp_location_column,
@@ -46,17 +65,13 @@ export async function loadProvisioning(
     wrapup_end_time: names.cca_wrapupend_column,
     wrapup_time: names.cca_wrapuptime_column,
   });
-  return {
-    flows: usable(flow_rows, toFlow, names.cc_flows_table, log),
-    agents: usable(agent_rows, toAgent, names.cc_agents_table, log),
-  };
 }
 
 /** All rows of a table, its columns under our names, in order of id. */
-async function read(database: Database, table: string, columns: Record<string, string>): Promise<Row[]> {
+async function read(sql: TransactionSql, table: string, columns: Record<string, string>): Promise<Row[]> {
   const list = Object.entries(columns).map(([ours, theirs]) => `${quoteIdentifier(theirs)} AS ${ours}`);
   const text = `SELECT ${list.join(', ')} FROM ${quoteIdentifier(table)} ORDER BY 1`;
-  return database.run((sql) => sql.unsafe<Row[]>(text));
+  return sql.unsafe<Row[]>(text);
 }
 
 function usable<T extends { id: string }>(

@@ -156,6 +156,7 @@ async function run(): Promise<void> {
   let opened: Awaited<ReturnType<typeof openPatiently>>;
   let reading: Reading | undefined;
   let stopping = false;
+  const opening = openPatiently(() => stopping);
 
   const load = async (request: number): Promise<void> => {
     if (opened === undefined) {
@@ -180,8 +181,11 @@ async function run(): Promise<void> {
   const stop = async (): Promise<void> => {
     stopping = true;
     reading?.close();
+    // An attempt at the databases that is under way comes to its end first: what it opens is to be closed.
+    opened = await opening;
     if (opened !== undefined) {
-      await Promise.race([reading?.read(false), sleep(STOP_READ_MS)]);
+      reading ??= new Reading(opened.writer);
+      await Promise.race([reading.read(false), sleep(STOP_READ_MS, undefined, { ref: false })]);
       await opened.writer.stop();
       await opened.databases.close();
     }
@@ -202,8 +206,8 @@ async function run(): Promise<void> {
   };
   port.on('message', (message: StoreRequest) => void answer(message).catch(fatal));
 
-  opened = await openPatiently(() => stopping);
-  if (opened === undefined) return;
+  opened = await opening;
+  if (opened === undefined || stopping) return;
   reading = new Reading(opened.writer);
   reply({ kind: 'ready', next_cid: opened.writer.nextCid() });
   await reading.run();

@@ -148,6 +148,7 @@ class Supervisor {
   private view: EngineView | undefined;
   private eventBell: DoorbellListener | undefined;
   private stopping: Promise<void> | undefined;
+  private reloading: Promise<CommandResult> = Promise.resolve({ ok: true });
   private finish: { resolve(): void; reject(error: Error): void } = { resolve() {}, reject() {} };
   private readonly finished: Promise<void>;
 
@@ -313,12 +314,19 @@ class Supervisor {
     return reply.result;
   }
 
-  private async reload(): Promise<CommandResult> {
+  /** One reload after the other: what was read first never overwrites what was read later. */
+  private reload(): Promise<CommandResult> {
+    this.reloading = this.reloading.then(() => this.reloadNow());
+    return this.reloading;
+  }
+
+  private async reloadNow(): Promise<CommandResult> {
     try {
       const result = await this.command({ kind: 'load', provisioning: await this.load() });
       return result;
     } catch (error) {
-      this.log.error({ err: (error as Error).message }, 'reload failed, nothing changed');
+      if (this.stopping === undefined)
+        this.log.error({ err: (error as Error).message }, 'reload failed, nothing changed');
       return { ok: false, code: 500, message: 'Failed to reload' };
     }
   }
@@ -636,11 +644,11 @@ function journalName(worker: number): string {
 
 function sqlOptions(config: Config): SqlOptions {
   const { call_center, data_dir, sql } = config;
-  const url = (value: string): string | undefined => (value === 'embedded' ? undefined : value);
+  const { db_url, acc_db_url, rt_db_url } = call_center;
   return {
-    db_url: url(call_center.db_url),
-    acc_db_url: url(call_center.acc_db_url),
-    rt_db_url: url(call_center.rt_db_url),
+    db_url,
+    acc_db_url,
+    rt_db_url,
     data_dir,
     timezone: sql.timezone === '' ? undefined : sql.timezone,
     tables: call_center,

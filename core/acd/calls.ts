@@ -174,6 +174,19 @@ export class Calls {
     this.legs.connectAgent(call, agent);
   }
 
+  /** The deadline after which a waiting call is dissuaded, as its flow has it now. */
+  armOnhold(call: Call): void {
+    call.onhold_timer = this.acd.cancel(call.onhold_timer);
+    const { dissuading_onhold_s, message_dissuading } = call.flow.config;
+    if (dissuading_onhold_s === 0 || message_dissuading === '') return;
+    const due_ms = call.queued_ms + dissuading_onhold_s * 1000;
+    call.onhold_timer = this.acd.at(due_ms, () => {
+      call.onhold_timer = null;
+      if (due_ms > this.acd.now_ms) this.armOnhold(call);
+      else this.dissuade(call);
+    });
+  }
+
   /** Matches whom this turn has made to fit: no free agent and waiting call are left that do. */
   match(): void {
     const { agents_to_match, calls_to_match } = this.acd;
@@ -283,9 +296,9 @@ export class Calls {
     const { agent } = call;
     assert(agent !== null, 'an agent leg has an agent');
     if (own) this.acd.statistics.refused(agent);
-    // The answer of one who hung up at once is none.
-    call.fstats &= ~FSTAT_ANSWERED;
     this.acd.out.records.push(call.cdr(-2, at_ms));
+    // The answer of one who hung up at once stands in the CDR of that delivery, and in no later one.
+    call.fstats &= ~FSTAT_ANSWERED;
     call.rejections++;
     call.put_back = true;
     call.refusers ??= [];
@@ -383,18 +396,6 @@ export class Calls {
       call.message_timer = null;
       this.legs.dropMedia(call);
       this.mediaOver(call);
-    });
-  }
-
-  /** The deadline after which a waiting call is dissuaded. */
-  private armOnhold(call: Call): void {
-    const { dissuading_onhold_s, message_dissuading } = call.flow.config;
-    if (dissuading_onhold_s === 0 || message_dissuading === '') return;
-    const due_ms = call.queued_ms + dissuading_onhold_s * 1000;
-    call.onhold_timer = this.acd.at(due_ms, () => {
-      call.onhold_timer = null;
-      if (due_ms > this.acd.now_ms) this.armOnhold(call);
-      else if (call.flow.config.message_dissuading !== '') this.dissuade(call);
     });
   }
 }

@@ -322,7 +322,7 @@ export class Dispatcher {
   private obey(command: Command): CommandResult {
     switch (command.kind) {
       case 'load':
-        load(this.acd, this.desk, command.provisioning);
+        load(this.acd, this.calls, this.desk, command.provisioning);
         this.matchEverything();
         return OK;
       case 'agent_login': {

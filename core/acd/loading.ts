@@ -4,6 +4,8 @@
  */
 import { Agent } from './agent.js';
 import type { AgentDesk } from './agent-desk.js';
+import type { Call } from './call.js';
+import type { Calls } from './calls.js';
 import { Flow } from './flow.js';
 import type { AgentConfig, FlowConfig, Provisioning } from './provisioning.js';
 import { dequeue, enqueue } from './queue.js';
@@ -11,33 +13,22 @@ import type { AcdState } from './state.js';
 import { locationHosts } from './transfers.js';
 
 /** Makes the state follow what is provisioned. Matching is due afterwards: anything may fit anything. */
-export function load(acd: AcdState, desk: AgentDesk, provisioning: Provisioning): void {
-  loadFlows(acd, provisioning.flows);
+export function load(acd: AcdState, calls: Calls, desk: AgentDesk, provisioning: Provisioning): void {
+  loadFlows(acd, calls, provisioning.flows);
   loadAgents(acd, desk, provisioning.agents);
   acd.location_hosts = locationHosts(provisioning.agents);
 }
 
-function loadFlows(acd: AcdState, configs: FlowConfig[]): void {
+function loadFlows(acd: AcdState, calls: Calls, configs: FlowConfig[]): void {
   const wanted = new Map(configs.map((config) => [config.id, config]));
-  const reordered = new Set<Flow>();
   for (const flow of acd.flows.values()) {
     if (wanted.has(flow.config.id)) continue;
     flow.removed = true;
     acd.out.flows.add(flow.row);
     acd.forgetFlowWhenIdle(flow);
   }
+  const { moving, rearmed } = waitingCallsConcerned(acd, wanted);
   // Calls leave the queues that their flows' old skills and priorities put them in ...
-  for (const flow of acd.flows.values()) {
-    const config = wanted.get(flow.config.id);
-    if (config === undefined) continue;
-    if (config.skill !== flow.config.skill || config.priority !== flow.config.priority) reordered.add(flow);
-  }
-  const moving = [];
-  if (reordered.size > 0) {
-    for (const call of acd.calls.values()) {
-      if (call.state === 'queued' && reordered.has(call.flow)) moving.push(call);
-    }
-  }
   for (const call of moving) dequeue(call);
   for (const config of wanted.values()) {
     const flow = acd.flows.get(config.id);
@@ -49,6 +40,38 @@ function loadFlows(acd: AcdState, configs: FlowConfig[]): void {
     enqueue(call);
     acd.out.calls.add(call.row);
   }
+  for (const call of rearmed) calls.armOnhold(call);
+}
+
+/** Waiting calls whose place in the queue, and those whose deadline in it, follow from what changes in their flows. */
+function waitingCallsConcerned(
+  acd: AcdState,
+  wanted: ReadonlyMap<string, FlowConfig>,
+): { moving: Call[]; rearmed: Call[] } {
+  const reordered = new Set<Flow>();
+  const redated = new Set<Flow>();
+  for (const flow of acd.flows.values()) {
+    const before = flow.config;
+    const after = wanted.get(before.id);
+    if (after === undefined) continue;
+    if (after.skill !== before.skill || after.priority !== before.priority) reordered.add(flow);
+    if (
+      after.dissuading_onhold_s !== before.dissuading_onhold_s ||
+      (after.message_dissuading === '') !== (before.message_dissuading === '')
+    )
+      redated.add(flow);
+  }
+  const moving: Call[] = [];
+  const rearmed: Call[] = [];
+  if (reordered.size + redated.size > 0) {
+    for (const call of acd.calls.values()) {
+      // What is dormant is in no queue yet, and enters it as its flow is then.
+      if (call.state !== 'queued' || acd.dormant.has(call)) continue;
+      if (reordered.has(call.flow)) moving.push(call);
+      if (redated.has(call.flow)) rearmed.push(call);
+    }
+  }
+  return { moving, rearmed };
 }
 
 function addFlow(acd: AcdState, config: FlowConfig): void {

@@ -57,7 +57,7 @@ t.test(
     c.ended('a', 1);
     t.equal(c.agent('ann').state, 'wrapup');
     t.equal(c.where('a'), 'queued');
-    t.match(c.cdrs, [{ call_type: -2, pickup_s: 4, wait_s: 4, talk_s: 0, fstats: 3 }]);
+    t.match(c.cdrs, [{ call_type: -2, pickup_s: 4, wait_s: 4, talk_s: 0, fstats: 7 }], 'it was answered');
     c.pass(3);
     c.gone('a');
     t.match(c.cdrs.at(-1), { call_type: 1, fstats: 11, rejected: 1, agent_id: '', wait_s: 7, cid: 1 });

@@ -69,6 +69,32 @@ t.test('flows, agents, calls and statistics are what they were', async (t) => {
   t.equal(dispatcher.nextCid, centre.dispatcher.nextCid);
 });
 
+t.test(
+  'a load that comes before the workers have spoken: waiting calls enter their queue as their flow is now',
+  async (t) => {
+    const centre = busy();
+    const { dispatcher, timers } = restarted(centre);
+    const dissuading = { message_dissuading: 'sip:dissuade@media', dissuading_onhold_s: 60 };
+    const flows = [
+      flowConfig({ skill: 'other', priority: 3, ...dissuading }),
+      flowConfig({ id: 'greeted', skill: 'other', message_welcome: 'sip:welcome@media', priority: 5 }),
+    ];
+    const agents = ['ann', 'bob', 'cem', 'dan'].map((id) => agentConfig({ id }));
+    const eve = agentConfig({ id: 'eve', skills: ['other'] });
+    t.same(dispatcher.command({ kind: 'load', provisioning: { flows, agents: [...agents, eve] } }), {
+      ok: true,
+    });
+    for (const id of ['r-0-1', 'r-0-2', 'r-0-4', 'r-0-5', 'r-0-6'])
+      dispatcher.report({ kind: 'resumed', call: id }, 0);
+    dispatcher.report({ kind: 'all_resumed' }, 0);
+    const calls = () => rows(dispatcher).calls;
+    t.match(calls().get('r-0-4'), { state: 'toagent', agent: 'eve' }, 'the first of those who wait');
+    t.match(calls().get('r-0-5'), { state: 'queued', order_priority: 3 });
+    timers.advance(timers.now_ms + 60_000);
+    t.match(calls().get('r-0-5'), { state: 'dissuading1' });
+  },
+);
+
 t.test('waiting calls keep their place and go to the next free agent in their order', async (t) => {
   const centre = busy();
   const { dispatcher } = restarted(centre);

@@ -44,25 +44,45 @@ export function onEachDatabase(t: Test, suite: (t: Test, options: SqlOptions) =>
     await suite(t, { data_dir: t.testdir(), tables: { ...DEFAULT_TABLES } });
   });
   t.test('PostgreSQL server', async (t) => {
-    const admin = postgres(SERVER, { max: 1, connect_timeout: 2, onnotice: () => {} });
-    const name = `sip_acd_test_${process.pid}`;
-    try {
-      await admin.unsafe(`create database ${name}`);
-    } catch (error) {
-      await admin.end({ timeout: 0 });
-      if (process.env.SIP_ACD_TEST_DB !== undefined) throw error;
-      t.comment('no PostgreSQL server answers: only the embedded database was tested');
-      return;
-    }
-    try {
-      const url = new URL(SERVER);
-      url.pathname = `/${name}`;
-      await suite(t, { db_url: url.href, data_dir: t.testdir(), tables: { ...DEFAULT_TABLES } });
-    } finally {
-      await admin.unsafe(`drop database ${name} with (force)`);
-      await admin.end({ timeout: 1 });
-    }
+    const made = await serverDatabases(t, 'one');
+    if (made === undefined) return;
+    await suite(t, { db_url: made.one, data_dir: t.testdir(), tables: { ...DEFAULT_TABLES } });
   });
+}
+
+/** How many databases this process has made. */
+let made_so_far = 0;
+
+/**
+ * Makes an empty database on the PostgreSQL server for each name and drops them at the end of `t`. Gives their
+ * URLs; undefined, with a comment, where no server answers and none was asked for by SIP_ACD_TEST_DB.
+ */
+export async function serverDatabases<Name extends string>(
+  t: Test,
+  ...names: readonly Name[]
+): Promise<Record<Name, string> | undefined> {
+  const admin = postgres(SERVER, { max: 1, connect_timeout: 2, onnotice: () => {} });
+  const urls = {} as Record<Name, string>;
+  const made: string[] = [];
+  t.teardown(async () => {
+    for (const name of made) await admin.unsafe(`drop database ${name} with (force)`);
+    await admin.end({ timeout: 1 });
+  });
+  for (const name of names) {
+    const database = `sip_acd_test_${process.pid}_${++made_so_far}`;
+    try {
+      await admin.unsafe(`create database ${database}`);
+    } catch (error) {
+      if (process.env.SIP_ACD_TEST_DB !== undefined || made.length > 0) throw error;
+      t.comment('no PostgreSQL server answers: this was not tested on one');
+      return undefined;
+    }
+    made.push(database);
+    const url = new URL(SERVER);
+    url.pathname = `/${database}`;
+    urls[name] = url.href;
+  }
+  return urls;
 }
 
 /** Opens the databases and closes them at the end of `t`. */

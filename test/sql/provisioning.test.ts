@@ -1,10 +1,12 @@
+import postgres from 'postgres';
 import t from 'tap';
+import type { Provisioning } from '../../core/acd/provisioning.js';
 import { openDatabases } from '../../sql/connect.js';
 import { StoreError } from '../../sql/errors.js';
 import { DEFAULT_TABLES } from '../../sql/options.js';
 import { loadProvisioning } from '../../sql/provisioning.js';
 import { ensureSchema } from '../../sql/schema.js';
-import { Lines, onEachDatabase, opened } from './databases.js';
+import { Lines, onEachDatabase, opened, serverDatabases } from './databases.js';
 
 onEachDatabase(t, async (t, options) => {
   const databases = await opened(t, options);
@@ -152,6 +154,32 @@ onEachDatabase(t, async (t, options) => {
   await t.test('a load fails as a whole where a column is missing', async (t) => {
     const tables = { ...DEFAULT_TABLES, cca_skills_column: 'talents' };
     await t.rejects(loadProvisioning(database, tables, new Lines()), { message: /talents.*does not exist/ });
+  });
+});
+
+t.test('a load sees flows and agents as they were at one moment', async (t) => {
+  const urls = await serverDatabases(t, 'one');
+  if (urls === undefined) return;
+  const databases = await opened(t, { db_url: urls.one, data_dir: t.testdir(), tables: DEFAULT_TABLES });
+  await ensureSchema(databases, DEFAULT_TABLES);
+  const { provisioning: database } = databases;
+  const other = postgres(urls.one, { max: 1 });
+  t.teardown(() => other.end());
+  await other.unsafe(`insert into cc_flows (flowid, skill, message_queue) values ('f', 'old', 'sip:q@m')`);
+  await other.unsafe(`insert into cc_agents (agentid, location, skills) values ('a', 'sip:a@h', 'old')`);
+  let loading: Promise<Provisioning> | undefined;
+  await other.begin(async (sql) => {
+    await sql.unsafe('lock table cc_agents in access exclusive mode');
+    loading = loadProvisioning(database, DEFAULT_TABLES, new Lines());
+    const waits = "select 1 from pg_locks where not granted and relation = 'cc_agents'::regclass";
+    while ((await sql.unsafe(waits)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await sql.unsafe(`update cc_flows set skill = 'new'`);
+    await sql.unsafe(`update cc_agents set skills = 'new'`);
+  });
+  t.match(await loading, { flows: [{ skill: 'old' }], agents: [{ skills: ['old'] }] });
+  t.match(await loadProvisioning(database, DEFAULT_TABLES, new Lines()), {
+    flows: [{ skill: 'new' }],
+    agents: [{ skills: ['new'] }],
   });
 });
 
