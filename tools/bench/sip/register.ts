@@ -6,6 +6,7 @@ import { table } from '../measure.js';
 import { BenchError } from './children.js';
 import { benchLoad, type LoadOptions, SCENARIOS } from './load.js';
 import { benchMi, type MiOptions } from './mi.js';
+import { benchOverload, type OverloadOptions } from './overload.js';
 import { searchRate } from './search.js';
 import { benchWaiting, type WaitingOptions } from './waiting.js';
 
@@ -51,6 +52,17 @@ export function registerSipBench(bench: Command): void {
     .option('--json', 'print one JSON object')
     .action((options: WaitingOptions & { json?: boolean }) =>
       reported(options.json === true, () => benchWaiting(options, say)),
+    );
+  bench
+    .command('overload')
+    .description('many times what the engine can do is offered to it, twice; needs SIPp')
+    .option('--capacity <calls>', 'calls a second that it can do, as `bench sip --search` finds', whole, 400)
+    .option('--factor <times>', 'how many times that is offered', whole, 10)
+    .option('--duration <seconds>', 'how long', whole, 30)
+    .option('--db <url>', 'embedded, or a PostgreSQL server on which to make a database', 'embedded')
+    .option('--json', 'print one JSON object')
+    .action((options: OverloadOptions & { json?: boolean }) =>
+      reported(options.json === true, () => benchOverload(options, say)),
     );
   scene(bench, 'kill', 'the engine is killed again and again amid calls: what is lost by it')
     .option('--kills <count>', 'how often', whole, 20)
