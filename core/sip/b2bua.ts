@@ -123,6 +123,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
         return call.connect(decision);
       case 'drop':
         return call.drop(decision.leg);
+      case 'refer':
+        return call.refer(decision);
       case 'transfer':
         return call.transferDecided(decision);
       case 'progress':
