@@ -34,6 +34,7 @@ export type Report =
   | TransferAsked
   | Transferred
   | BridgeEnded
+  | Referred
   | CallerGone
   | CallLost
   | CallResumed
@@ -136,6 +137,13 @@ export interface BridgeEnded {
   call: string;
 }
 
+/** What became of a `refer`: 2xx when the caller has gone there, else why he has not, and is still here. */
+export interface Referred {
+  kind: 'referred';
+  call: string;
+  status: number;
+}
+
 /** The caller left (CANCEL, BYE, or lost without a word); the worker releases every other leg itself. */
 export interface CallerGone {
   kind: 'caller_gone';
@@ -167,7 +175,7 @@ export interface AllResumed {
 }
 
 /** Decisions: what the worker that owns the call is to do. Unknown calls and legs are ignored. */
-export type Decision = Entered | Connect | ConnectAnnounced | Drop | Progress | Transfer | EndCall;
+export type Decision = Entered | Connect | ConnectAnnounced | Drop | Progress | Transfer | Refer | EndCall;
 
 /** The call has entered a state, of which its next legs are. Told only where legs are asked about. */
 export interface Entered {
@@ -229,6 +237,13 @@ export interface Transfer {
   transfer: number;
   /** 202, or the status that refuses. */
   status: number;
+}
+
+/** Ask the caller to call `uri` himself; he stays where he is until a `referred` report. Once in a call. */
+export interface Refer {
+  kind: 'refer';
+  call: string;
+  uri: string;
 }
 
 /** End the call: BYE to every leg, or `status` to a caller not yet answered. No report follows. */

@@ -52,6 +52,7 @@ export const reportCodec = unionCodec<Report>({
   },
   transferred: { number: 13, fields: { call: 'text', leg: 'number', at_ms: 'number' } },
   bridge_ended: { number: 14, fields: { call: 'text' } },
+  referred: { number: 15, fields: { call: 'text', status: 'number' } },
   call_lost: { number: 7, fields: { call: 'text', at_ms: 'number', why: 'text' } },
   resumed: { number: 8, fields: { call: 'text' } },
   all_resumed: { number: 9, fields: {} },
@@ -66,6 +67,7 @@ export const decisionCodec = unionCodec<Decision>({
   progress: { number: 22, fields: { call: 'text' } },
   end: { number: 23, fields: { call: 'text', status: 'number', reason: 'text' } },
   transfer: { number: 25, fields: { call: 'text', transfer: 'number', status: 'number' } },
+  refer: { number: 26, fields: { call: 'text', uri: 'text' } },
   connect_announced: {
     number: 24,
     fields: {

@@ -24,14 +24,15 @@ export async function loadProvisioning(
   log: Log,
 ): Promise<Provisioning> {
   // Of one moment: somebody who changes both tables in a transaction is never seen half-way.
-  const { flow_rows, agent_rows } = await database.run((sql) =>
+  const { flow_rows, agent_rows, refers } = await database.run((sql) =>
     sql.begin('isolation level repeatable read read only', async (sql) => ({
       flow_rows: await readFlows(sql, names),
       agent_rows: await readAgents(sql, names),
+      refers: await readReferring(sql),
     })),
   );
   return {
-    flows: usable(flow_rows, toFlow, names.cc_flows_table, log),
+    flows: usable(flow_rows, (row) => toFlow(row, refers), names.cc_flows_table, log),
     agents: usable(agent_rows, toAgent, names.cc_agents_table, log),
   };
 }
@@ -52,6 +53,12 @@ function readFlows(sql: TransactionSql, names: TableNames): Promise<Row[]> {
     message_dissuading: names.ccf_m_dissuading_column,
     message_flow_id: names.ccf_m_flow_id_column,
   });
+}
+
+/** Ids of the flows that dissuade by REFER. */
+async function readReferring(sql: TransactionSql): Promise<ReadonlySet<string>> {
+  const rows = await sql<{ flowid: string }[]>`select flowid from acd_flows where dissuading_refer <> 0`;
+  return new Set(rows.map(({ flowid }) => flowid));
 }
 
 function readAgents(sql: TransactionSql, names: TableNames): Promise<Row[]> {
@@ -95,7 +102,8 @@ function usable<T extends { id: string }>(
   return [...good.values()];
 }
 
-function toFlow(row: Row): FlowConfig {
+/** @param refers ids of the flows that dissuade by REFER */
+function toFlow(row: Row, refers: ReadonlySet<string>): FlowConfig {
   const message_queue = uri(row, 'message_queue');
   if (message_queue === '') throw new BadRow('no message_queue');
   return {
@@ -105,6 +113,7 @@ function toFlow(row: Row): FlowConfig {
     prependcid: text(row, 'prependcid'),
     max_wrapup_s: count(row, 'max_wrapup_time', 0),
     dissuading_hangup: integer(row, 'dissuading_hangup', 0) !== 0,
+    dissuading_refer: refers.has(required(row, 'id')),
     dissuading_onhold_s: count(row, 'dissuading_onhold_th', 0),
     dissuading_ewt_s: count(row, 'dissuading_ewt_th', 0),
     dissuading_qsize: count(row, 'dissuading_qsize_th', 0),

@@ -34,6 +34,12 @@ const APPLIED_DDL = `CREATE TABLE IF NOT EXISTS acd_applied (
   last_cid INTEGER NOT NULL DEFAULT 0
 )`;
 
+/** What a flow is told beyond the columns of OpenSIPS; flows without a row have the defaults. */
+const FLOWS_DDL = `CREATE TABLE IF NOT EXISTS acd_flows (
+  flowid VARCHAR(64) PRIMARY KEY,
+  dissuading_refer INTEGER NOT NULL DEFAULT 0
+)`;
+
 function flowsTable(names: TableNames): Table {
   const q = quoteIdentifier;
   return {
@@ -158,6 +164,7 @@ const CALLS_TABLE: Table = {
  */
 export async function ensureSchema(databases: Databases, names: TableNames): Promise<void> {
   await ensureTables(databases.provisioning, [flowsTable(names), agentsTable(names)]);
+  await ensureOwn(databases.provisioning, 'acd_flows', FLOWS_DDL);
   await ensureTables(databases.cdrs, [CDRS_TABLE]);
   await ensureTables(databases.calls, [CALLS_TABLE]);
 }
@@ -172,11 +179,16 @@ async function ensureTables(database: Database, tables: Table[]): Promise<void> 
       );
     }
   }
+  await ensureOwn(database, 'acd_applied', APPLIED_DDL);
+}
+
+/** A table of our own. */
+async function ensureOwn(database: Database, name: string, ddl: string): Promise<void> {
   try {
-    await database.run((sql) => sql.unsafe(APPLIED_DDL));
+    await database.run((sql) => sql.unsafe(ddl));
   } catch (error) {
     throw new StoreError(
-      `${database.key}: table acd_applied at ${database.place} cannot be used: ${reasonOf(error)}`,
+      `${database.key}: table ${name} at ${database.place} cannot be used: ${reasonOf(error)}`,
     );
   }
 }

@@ -92,6 +92,8 @@ export class Call {
   announcement_leg = 0;
   /** Whether any leg has been joined to the caller, who thus is answered. */
   caller_answered = false;
+  /** The caller has been asked to call the dissuading message himself, and has not said how that went. */
+  referring = false;
   /** How often in a row the queue's media failed at once. */
   media_failures = 0;
   /** The latest end of a message that should end by itself. */

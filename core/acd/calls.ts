@@ -103,6 +103,15 @@ export class Calls {
     } else if (part === 'agent') this.agentOver(call, true, at_ms);
   }
 
+  /** What became of asking the caller to call the message himself: one who does not is bridged to it. */
+  referred(call: Call, status: number): void {
+    if (!call.referring) return;
+    call.referring = false;
+    this.acd.recordLater(call);
+    if (status < 300) this.end(call, 1, this.acd.now_ms, DISSUADED);
+    else this.legs.connectMedia(call, call.flow.config.message_dissuading);
+  }
+
   /** The agent of the leg wants the caller sent elsewhere. */
   transferAsked(call: Call, { leg, transfer, host, port }: TransferAsked): void {
     const talks = partOf(call, leg) === 'agent' && call.connected;
@@ -132,6 +141,11 @@ export class Calls {
   callerGone(call: Call, at_ms: number): void {
     if (call.connected) {
       this.end(call, 0, at_ms);
+      return;
+    }
+    // Who has been sent away and goes has not given up.
+    if (call.referring) {
+      this.end(call, 1, at_ms);
       return;
     }
     call.fstats |= FSTAT_ABANDONED;
@@ -240,9 +254,11 @@ export class Calls {
   }
 
   private dissuade(call: Call): void {
-    const { dissuading_hangup, message_dissuading } = call.flow.config;
+    const { dissuading_hangup, dissuading_refer, message_dissuading } = call.flow.config;
     this.setState(call, dissuading_hangup ? 'dissuading2' : 'dissuading1');
-    this.legs.connectMedia(call, message_dissuading);
+    // Who is to be hung up need not come back, and may hear the message without us.
+    if (dissuading_hangup && dissuading_refer && call.caller_answered) this.legs.refer(call);
+    else this.legs.connectMedia(call, message_dissuading);
   }
 
   /** A media server refused or hung up. */
@@ -256,7 +272,7 @@ export class Calls {
         if (call.media_setup === 0) this.toAgentOrQueue(call);
         return;
       case 'dissuading2':
-        if (call.media_setup === 0) this.end(call, 1, this.acd.now_ms, DISSUADED);
+        if (call.media_setup === 0 && !call.referring) this.end(call, 1, this.acd.now_ms, DISSUADED);
         return;
       case 'queued':
       case 'preagent':

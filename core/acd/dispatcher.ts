@@ -304,6 +304,9 @@ export class Dispatcher {
       case 'transfer_asked':
         this.calls.transferAsked(call, report);
         break;
+      case 'referred':
+        this.calls.referred(call, report.status);
+        break;
       case 'transferred':
         this.calls.transferred(call, report.leg, report.at_ms);
         break;

@@ -73,6 +73,7 @@ export class Legs {
       this.send(call, { kind: 'connect', call: call.id, leg: media, role: 'media', uri, display: '' });
     }
     if (agent !== null && media !== 0 && call.agent_leg > media) this.ring(call, agent);
+    if (call.referring) this.refer(call);
     const waits = call.state === 'queued' || call.state === 'preagent';
     const silent = waits || (agent !== null && call.caller_answered);
     if (silent && call.retry_timer === null && call.meanwhile_timer === null && !this.hasMedia(call))
@@ -131,6 +132,13 @@ export class Legs {
   dropMedia(call: Call): void {
     this.send(call, { kind: 'drop', call: call.id, leg: call.media_leg });
     this.mediaEnded(call);
+  }
+
+  /** The caller is asked to call the dissuading message himself. */
+  refer(call: Call): void {
+    this.stopTimers(call);
+    call.referring = true;
+    this.send(call, { kind: 'refer', call: call.id, uri: call.flow.config.message_dissuading });
   }
 
   /** The agent's leg has been joined: the worker released what played, nothing else is to start. */

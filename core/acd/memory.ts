@@ -49,6 +49,7 @@ const CALL_FIELDS: FieldsOf<Call, CallDerived> = {
   media_setup: true,
   agent_leg: true,
   announcement_leg: true,
+  referring: true,
   picked_up_ms: true,
   caller_answered: true,
   media_failures: true,

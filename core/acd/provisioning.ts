@@ -10,6 +10,8 @@ export interface FlowConfig {
   /** Ceiling of the wrapup of this flow's calls; 0 is none. */
   max_wrapup_s: number;
   dissuading_hangup: boolean;
+  /** Callers to be hung up after it are asked to call the dissuading message themselves (acd_flows). */
+  dissuading_refer: boolean;
   /** Thresholds; 0 is off. */
   dissuading_onhold_s: number;
   dissuading_ewt_s: number;

@@ -71,7 +71,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
       if (!beginsCall(message)) {
         const scope = this.scopeOf(message);
         if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
-      } else if (!this.knows(message.callId) && !this.env.admits(path.host)) {
+      } else if (isNewCall(message) && !this.knows(message.callId) && !this.env.admits(path.host)) {
         return this.turnAway(message, path);
       }
     }
@@ -123,6 +123,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
         return call.connect(decision);
       case 'drop':
         return call.drop(decision.leg);
+      case 'refer':
+        return call.refer(decision);
       case 'transfer':
         return call.transferDecided(decision);
       case 'progress':
@@ -368,6 +370,11 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private retryAfter(): [string, string][] {
     return [['Retry-After', String(1 + Math.floor(this.env.random() * 3))]];
   }
+}
+
+/** Whether an INVITE outside a dialog is more than a newcomer to a call that there is. */
+function isNewCall(invite: SipRequest): boolean {
+  return invite.header('replaces') === undefined;
 }
 
 /** What names the INVITE that began a call. */

@@ -203,3 +203,9 @@ const CLASSES = ['Progress', 'Success', 'Redirection', 'Request Failure', 'Serve
 export function reasonPhrase(status: number): string {
   return REASONS.get(status) ?? CLASSES[Math.floor(status / 100) - 1] ?? 'Unknown';
 }
+
+/** The Reason header (RFC 3326) of a refusal; none without a text. */
+export function reasonHeader(status: number, text: string): [string, string][] {
+  if (text === '') return [];
+  return [['Reason', `SIP;cause=${status};text="${text.replace(/["\\]/g, '\\$&')}"`]];
+}

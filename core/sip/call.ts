@@ -11,12 +11,15 @@ import type {
   Connect,
   ConnectAnnounced,
   EndCall,
+  Refer,
   Report,
   Transfer as TransferDecision,
 } from '../messages.js';
 import { type AnnouncedCall, Announcement } from './announcement.js';
+import { reasonHeader } from './build.js';
 import { bytesFromUtf8 } from './bytes.js';
 import type { CallScope } from './call-scope.js';
+import type { CallSetup } from './call-setup.js';
 import type { B2buaOptions } from './environment.js';
 import { carryInvite, carryRequest, type Exchange, takePlace } from './exchange.js';
 import type { SipRequest, SipResponse } from './message.js';
@@ -24,25 +27,11 @@ import { sdpOf } from './message-facts.js';
 import { Moving, type MovingCall } from './moving.js';
 import { ELSEWHERE, type LegUser, PeerLeg } from './peer-leg.js';
 import { referTarget, replacesHeaders } from './refer.js';
+import { Referring } from './referring.js';
 import { allPortsZero } from './sdp.js';
 import { Session } from './session.js';
 import type { Header, Layer, ServerTx, SessionUser } from './session-user.js';
 import { Transfer, type TransferredCall } from './transfer.js';
-
-export interface CallSetup {
-  id: string;
-  shard: number;
-  maxForwards: number;
-  callerUri: string;
-  /** A byte string. */
-  callerDisplay: string;
-  /** MSRP rather than RTP. */
-  chat: boolean;
-  /** Headers that agents get from the caller's INVITE. */
-  identity: Header;
-  /** What routing gave along with the flow; text. */
-  param: string;
-}
 
 export class Call implements SessionUser, AnnouncedCall, TransferredCall, MovingCall {
   readonly id: string;
@@ -69,6 +58,8 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   /** What the agent whom the caller is joined to has asked for. */
   private transfer: Transfer | undefined;
   private transfers = 0;
+  /** The caller has been asked to go elsewhere. */
+  private referring: Referring | undefined;
   /** An agent has handed the caller on: what is left is a bridge that the dispatcher does not know. */
   bare = false;
   /** Reason of the last BYE, carried across when the call ends because of it. */
@@ -130,6 +121,12 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
     joined.release();
   }
 
+  refer({ uri }: Refer): void {
+    const done = (status: number): void => this.report({ kind: 'referred', call: this.id, status });
+    if (!this.answered || !this.caller.takes('REFER')) return done(405);
+    this.referring ??= new Referring(this.scope, this.caller, bytesFromUtf8(uri), done);
+  }
+
   progress(): void {
     if (!this.answered) this.caller.progress(182, '');
   }
@@ -137,7 +134,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   end(decision: EndCall): void {
     if (this.answered) return this.hangUp();
     const { reason, status } = decision;
-    const headers = why(status, bytesFromUtf8(reason));
+    const headers = reasonHeader(status, bytesFromUtf8(reason));
     // So that a carrier's calls do not all come back at once.
     if (status === 503) headers.push(['Retry-After', String(1 + Math.floor(this.scope.random() * 3))]);
     this.refuse(status, headers);
@@ -400,6 +397,10 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
     this.bare = true;
   }
 
+  onNotify(session: Session, tx: ServerTx, notify: SipRequest): void {
+    session.respond(tx, this.referring?.notified(notify) ? 200 : 481);
+  }
+
   // Somebody takes the place of one side (RFC 3891).
 
   onReplace(session: Session, tx: ServerTx): void {
@@ -481,6 +482,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
     this.ended = true;
     this.transfer?.stop();
     this.transfer = undefined;
+    this.referring?.stop();
     for (const leg of this.setups) leg.release(headers);
     this.setups = [];
     const leg = this.current;
@@ -501,10 +503,4 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   private hangUpCaller(headers: Header): void {
     this.caller.byeWhenAcknowledged(headers);
   }
-}
-
-/** The Reason header (RFC 3326) of a refusal; none without a text. */
-function why(status: number, text: string): [string, string][] {
-  if (text === '') return [];
-  return [['Reason', `SIP;cause=${status};text="${text.replace(/["\\]/g, '\\$&')}"`]];
 }

@@ -304,6 +304,11 @@ export class PeerLeg implements SessionUser {
     this.user.legRefer(this, tx, request);
   }
 
+  /** Agents and media servers are asked for nothing that they would have to tell of. */
+  onNotify(session: Session, tx: ServerTx): void {
+    session.respond(tx, 481);
+  }
+
   onReplace(_session: Session, tx: ServerTx): void {
     this.user.legReplace(this, tx);
   }

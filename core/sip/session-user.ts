@@ -48,6 +48,8 @@ export interface SessionUser {
   onRequest(session: Session, tx: ServerTx, request: SipRequest): void;
   /** The peer wants the other side sent elsewhere; `respond` answers it. */
   onRefer(session: Session, tx: ServerTx, request: SipRequest): void;
+  /** The peer tells of something that he was asked for. */
+  onNotify(session: Session, tx: ServerTx, request: SipRequest): void;
   /** Somebody is to take the peer's place (RFC 3891): a new dialog begins with that INVITE, or it is refused. */
   onReplace(session: Session, tx: ServerTx): void;
   /** The peer hung up; it has been answered. */

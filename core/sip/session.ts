@@ -13,8 +13,8 @@ import { Dialog } from './dialog.js';
 import { contactOf } from './dialog-request.js';
 import { DialogSender, NO_CONTENT } from './dialog-sender.js';
 import { ALLOW, SUPPORTED } from './environment.js';
-import type { SipRequest, SipResponse } from './message.js';
-import { bodyIsSdp, sdpOf, takesUpdate } from './message-facts.js';
+import type { SipMessage, SipRequest, SipResponse } from './message.js';
+import { bodyIsSdp, sdpOf } from './message-facts.js';
 import { OwnDescription } from './own-description.js';
 import { type InviteDialog, OwnInvite } from './own-invite.js';
 import type { Replaces } from './refer.js';
@@ -53,8 +53,9 @@ export class Session implements InviteDialog {
   /** A BYE that waits for the ACK. */
   private farewell: Header | undefined;
   private readonly timer: SessionTimer;
-  /** The peer takes UPDATE. */
+  /** The peer takes UPDATE, and REFER. */
   private peerUpdates = false;
+  private peerRefers = false;
 
   private constructor(
     /** The call's. */
@@ -92,7 +93,7 @@ export class Session implements InviteDialog {
     session.openInvite = tx;
     tx.owner = session;
     session.openOffer = flatten(tx.request.body);
-    session.peerUpdates = takesUpdate(tx.request);
+    session.peerAllows(tx.request);
     return session;
   }
 
@@ -127,6 +128,22 @@ export class Session implements InviteDialog {
   /** The offer of the peer's INVITE that is still to be answered, '' when it has none. */
   get peerOffer(): string {
     return this.openOffer;
+  }
+
+  /** Whether the peer has said that he takes such requests (RFC 3311 4, RFC 3515). */
+  takes(method: 'UPDATE' | 'REFER'): boolean {
+    return method === 'UPDATE' ? this.peerUpdates : this.peerRefers;
+  }
+
+  private peerAllows(message: SipMessage): void {
+    const methods = message.list('allow');
+    this.peerUpdates = methods.includes('UPDATE');
+    this.peerRefers = methods.includes('REFER');
+  }
+
+  /** How we name ourselves to the peer. */
+  get contactUri(): string {
+    return `sip:${this.sender.sentBy}`;
   }
 
   /** Our 2xx has not been acknowledged. */
@@ -320,8 +337,7 @@ export class Session implements InviteDialog {
       case 'REFER':
         return this.user.onRefer(this, tx, request);
       case 'NOTIFY':
-        // Nobody here has subscribed to anything.
-        return this.respond(tx, 481);
+        return this.user.onNotify(this, tx, request);
       case 'INFO':
       case 'MESSAGE':
         return this.user.onRequest(this, tx, request);
@@ -378,7 +394,7 @@ export class Session implements InviteDialog {
     if (this.established) this.dialog.refreshTarget(response);
     else this.dialog.establish(response);
     this.establish();
-    this.peerUpdates = takesUpdate(response);
+    this.peerAllows(response);
     this.timer.accepted(response);
     this.takeRemote(sdpOf(response));
   }
@@ -436,7 +452,7 @@ export class Session implements InviteDialog {
     const lost = (status: number): void => {
       if (status === 408 || status === 481) this.user.onLost(this);
     };
-    if (!this.peerUpdates) {
+    if (!this.takes('UPDATE')) {
       const free = (): void => this.user.onAck(this);
       const refused = (status: number): void => {
         lost(status);

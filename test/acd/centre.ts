@@ -19,6 +19,7 @@ export function flowConfig(config: Partial<FlowConfig> = {}): FlowConfig {
     prependcid: '',
     max_wrapup_s: 0,
     dissuading_hangup: false,
+    dissuading_refer: false,
     dissuading_onhold_s: 0,
     dissuading_ewt_s: 0,
     dissuading_qsize: 0,

@@ -149,3 +149,51 @@ t.test('the queue’s message has no such deadline', async (t) => {
   t.equal(c.where('a'), 'queued');
   t.equal(c.decisions.length, 1);
 });
+
+/** A call that has waited too long and is asked to call the dissuading message itself. */
+function sentAway(): Centre {
+  const dissuading = { message_dissuading: 'sip:d@media', dissuading_onhold_s: 5, dissuading_hangup: true };
+  const c = new Centre(
+    [flowConfig({ ...dissuading, dissuading_refer: true })],
+    [agentConfig({ id: 'ann', logged_in: false })],
+    { reject_on_no_agents: false },
+  );
+  c.arrive('a');
+  c.connected('a', 1);
+  c.pass(6);
+  t.match(c.decisions.at(-1), { kind: 'refer', uri: 'sip:d@media' });
+  t.equal(c.where('a'), 'dissuading2');
+  return c;
+}
+
+t.test('a caller who can call the dissuading message himself is not bridged to it', async (t) => {
+  const c = sentAway();
+  c.report({ kind: 'referred', call: 'a', status: 200 });
+  t.match(c.cdrs, [{ call_type: 1, fstats: 1 }]);
+  t.match(c.decisions.at(-1), { kind: 'end' });
+  t.equal(c.flow().aban_incalls, 0);
+});
+
+t.test('one who hangs up to go there has not abandoned', async (t) => {
+  const c = sentAway();
+  c.gone('a');
+  t.match(c.cdrs, [{ call_type: 1, fstats: 1 }]);
+  t.equal(c.flow().aban_incalls, 0);
+});
+
+t.test('one who does not take it is bridged', async (t) => {
+  const c = sentAway();
+  c.report({ kind: 'referred', call: 'a', status: 405 });
+  t.match(c.decisions.at(-1), { kind: 'connect', uri: 'sip:d@media' });
+  c.connected('a', 2);
+  c.ended('a', 2);
+  t.match(c.cdrs, [{ call_type: 1, fstats: 1 }]);
+});
+
+t.test('the queue’s message may end meanwhile', async (t) => {
+  const c = sentAway();
+  c.ended('a', 1);
+  t.equal(c.where('a'), 'dissuading2');
+  c.gone('a');
+  t.equal(c.where('a'), 'ended');
+});

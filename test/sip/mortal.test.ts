@@ -15,6 +15,7 @@ await import('./transfer.test.js');
 await import('./strays.test.js');
 await import('./replaces.test.js');
 await import('./leg-headers.test.js');
+await import('./referring.test.js');
 await import('./random-calls.test.js');
 
 export {};

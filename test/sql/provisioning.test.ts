@@ -38,6 +38,7 @@ onEachDatabase(t, async (t, options) => {
       dissuading_onhold_th, dissuading_ewt_th, dissuading_qsize_th, message_welcome, message_queue,
       message_dissuading, message_flow_id)
       values ('support', 0, 'tech', 'SUP ', 20, 1, 60, 30, 5, 'sip:w@m', 'sip:q@m', 'sip:d@m', 'sip:f@m')`);
+    await sql(`insert into acd_flows (flowid, dissuading_refer) values ('support', 1)`);
     await sql(`insert into cc_agents (agentid, location, skills) values ('bob', 'sip:bob@10.0.0.2', 'tech')`);
     await sql(`insert into cc_agents (agentid, location, logstate, msrp_location, msrp_max_sessions, skills,
       wrapup_end_time, wrapup_time)
@@ -52,6 +53,7 @@ onEachDatabase(t, async (t, options) => {
           prependcid: '',
           max_wrapup_s: 0,
           dissuading_hangup: false,
+          dissuading_refer: false,
           dissuading_onhold_s: 0,
           dissuading_ewt_s: 0,
           dissuading_qsize: 0,
@@ -67,6 +69,7 @@ onEachDatabase(t, async (t, options) => {
           prependcid: 'SUP ',
           max_wrapup_s: 20,
           dissuading_hangup: true,
+          dissuading_refer: true,
           dissuading_onhold_s: 60,
           dissuading_ewt_s: 30,
           dissuading_qsize: 5,

@@ -239,6 +239,7 @@ export class Floor {
       prependcid: '',
       max_wrapup_s: 0,
       dissuading_hangup: false,
+      dissuading_refer: false,
       dissuading_onhold_s: 0,
       dissuading_ewt_s: 0,
       dissuading_qsize: 0,

@@ -15,6 +15,7 @@ export function drawProvisioning(dice: Dice, agents: number, before: Provisionin
     prependcid: dice.chance(30) ? 'VIP' : '',
     max_wrapup_s: dice.pick([0, 0, 2]),
     dissuading_hangup: dice.chance(30),
+    dissuading_refer: dice.chance(30),
     dissuading_onhold_s: dice.pick([0, 10, 60]),
     dissuading_ewt_s: dice.pick([0, 0, 300]),
     dissuading_qsize: dice.pick([0, 0, 60]),

@@ -32,7 +32,9 @@ export function checkCall(dispatcher: Dispatcher, call: Call): void {
   assert.equal(delivered, call.agent !== null, `${name} has an agent only when delivered`);
   assert.equal(call.agent !== null, call.agent_leg !== 0, `${name} has an agent leg with its agent`);
   assert.equal(call.answered_ms > 0, call.connected, `${name} was answered when connected`);
-  const pending = (call.retry_timer?.pending ?? false) || (call.meanwhile_timer?.pending ?? false);
+  // Of a caller who has been asked to go the worker says what became of it.
+  const pending =
+    call.referring || (call.retry_timer?.pending ?? false) || (call.meanwhile_timer?.pending ?? false);
   const media = call.media_leg !== 0 || call.media_setup !== 0;
   if (call.connected) assert.ok(!media && !pending, `${name} hears the agent alone`);
   else if (call.state !== 'toagent') assert.ok(media || pending, `${name} has a deadline or a leg`);
