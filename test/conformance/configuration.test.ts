@@ -67,9 +67,11 @@ const SAMPLES: Record<string, Sample> = {
   'sip.message_timeout': { preset: 600, text: '60', file: 60, bad: '0' },
   'sip.max_rejections': { preset: 10, text: '3', file: 3, bad: '0' },
   'sip.max_calls': { preset: 200_000, text: '500', file: 500, bad: '1.5' },
+  'sip.source_limit': { preset: 0, text: '50', file: 50, bad: '-1' },
   'sip.identity_headers': { preset: [], text: 'X-A,X-B', file: ['X-A', 'X-B'], bad: 'Via' },
   data_dir: { preset: './data', text: '/var/lib/sip-acd', bad: '' },
   'journal.sync': { preset: 'interval', text: 'always', bad: 'sometimes' },
+  'journal.calls': { preset: true, text: 'false', file: false, bad: 'maybe' },
   drain_timeout: { preset: 30, text: '5', file: 5, bad: '-5' },
   'mi.listen': {
     preset: { host: '127.0.0.1', port: 8888 },

@@ -2,6 +2,7 @@
 import t from 'tap';
 import type { AgentTemper } from '../../tools/endpoints/agent.js';
 import { type CallerOutcome, type CallerTemper, callAs } from '../../tools/endpoints/caller.js';
+import { refer } from '../../tools/endpoints/refer.js';
 import { type CdrShown, type FlowSeed, readCdrs, seedDatabase } from '../../tools/provision.js';
 import { eventually, within } from '../support/settle.js';
 import { lastOnes, meanTalk, statisticsOf } from './cdr-counts.js';
@@ -24,6 +25,8 @@ const AGENTS: Record<string, { skills: string; chats?: number; temper: (nth: num
   })),
   picky: { skills: 'mood', temper: () => ({ reject: 488 }) },
   ...each('grim', 2, () => ({ skills: 'hopeless', temper: () => ({ reject: 603 }) })),
+  // Sends every caller on to somebody else.
+  ...each('sender', 3, () => ({ skills: 'send', temper: () => ANSWERS })),
   ...each('rare', 2, () => ({ skills: 'rare', temper: () => SLOW })),
   ...each('typist', 4, (i) => ({
     skills: 'type',
@@ -60,6 +63,7 @@ const CALLERS: { flow: string; tempers: CallerTemper[] }[] = [
   { flow: 'full', tempers: [{ talk_ms: 1_500, patience_ms: 6_000 }] },
   { flow: 'long', tempers: [{ talk_ms: 1_200, patience_ms: 5_000 }] },
   { flow: 'chats', tempers: [{ talk_ms: 2_500, media: 'msrp' }] },
+  { flow: 'sends', tempers: [{ talk_ms: 1_600 }, { talk_ms: 1_600, patience_ms: 3_000 }] },
   { flow: 'hopeless', tempers: [{ talk_ms: 100, patience_ms: 9_000 }] },
 ];
 
@@ -78,6 +82,10 @@ t.test('after 500 mixed calls every statistic equals what the CDRs say', { timeo
       : { ...audio, msrp_location: uri, msrp_max_sessions: chats };
   });
   await seedDatabase(site.data_dir, flows, agents);
+  const transfers = sendOn(
+    site,
+    Object.keys(AGENTS).filter((name) => name.startsWith('sender')),
+  );
   await site.start();
 
   const closed = site.call('closed', 'nobody');
@@ -148,10 +156,31 @@ t.test('after 500 mixed calls every statistic equals what the CDRs say', { timeo
       cdrs.some((cdr) => cdr.call_type === -2 && cdr.fstats === 7),
       'an agent hung up at once',
     );
+    t.ok(transfers.done > 0, `${transfers.done} transferred`);
     t.ok(site.media.count('dissuading') > 0, 'somebody heard the dissuading message and waited on');
   });
   t.same(site.violations(), []);
 });
+
+/** These agents transfer each caller, soon after they have answered, to one who takes everybody. */
+function sendOn(site: Site, agents: readonly string[]): { done: number } {
+  const transfers = { done: 0 };
+  const elsewhere = site.agent('elsewhere', ANSWERS);
+  const serve = async (name: string): Promise<void> => {
+    for (;;) {
+      const call = await site.agent(name, ANSWERS).nextCall();
+      void call.answered.then(async (answered) => {
+        if (!answered) return;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        if (call.state !== 'answered') return;
+        const { outcome } = await refer(call, elsewhere.uri);
+        if ((await outcome) === 200) transfers.done++;
+      });
+    }
+  };
+  for (const name of agents) void serve(name);
+  return transfers;
+}
 
 /** What became of a call, by its caller and its CDRs; `wrong` when they do not agree. */
 function kindOf({ result, end }: CallerOutcome, own: readonly CdrShown[]): string {
@@ -192,6 +221,7 @@ function flowsOf(site: Site): FlowSeed[] {
     { flowid: 'direct', skill: 'talk', priority: 10, message_queue },
     { flowid: 'moods', skill: 'mood', message_queue },
     { flowid: 'chats', skill: 'type', message_queue },
+    { flowid: 'sends', skill: 'send', message_queue, message_welcome: site.media.uri('welcome') },
     { flowid: 'hopeless', skill: 'hopeless', message_queue },
     { flowid: 'closed', skill: 'nobody has it', message_queue },
     {

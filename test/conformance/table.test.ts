@@ -31,7 +31,7 @@ t.test('each test that is named exists', async (t) => {
       const [, file = '', title = ''] = /^`([\w/-]+)` (.+)$/.exec(proof) ?? [];
       const path = new URL(`test/${file}.test.ts`, root);
       if (!sources.has(file)) sources.set(file, existsSync(path) ? readFileSync(path, 'utf8') : '');
-      const named = new RegExp(`test\\(\\s*(['"\`])${escaped(title)}\\1`);
+      const named = new RegExp(`(?:test|onEachListener)\\(\\s*(['"\`])${escaped(title)}\\1`);
       t.match(sources.get(file), named, `${says}: ${proof}`);
     }
   }
