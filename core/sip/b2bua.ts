@@ -219,7 +219,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private invite(tx: ServerTx, request: SipRequest): void {
     const { restarting } = this;
     // Forked on its way here, it has come by another way already (RFC 3261 8.2.2.2).
-    if (this.beginnings.has(beginningOf(request))) return this.refuse(tx, 482);
+    if (this.hasBegun(request)) return this.refuse(tx, 482);
     const replaces = request.header('replaces');
     if (restarting === undefined && replaces === undefined && !this.env.accepting())
       return this.refuse(tx, 503, this.retryAfter());
@@ -246,6 +246,14 @@ export class B2bua implements TransactionUser<RequestOwner> {
     this.env.route(request, tx.path, (routed) => {
       if (this.undecided.delete(tx)) this.routed(tx, request, routed);
     });
+  }
+
+  /** Whether a call began with this INVITE, or will when routing has decided. */
+  private hasBegun(request: SipRequest): boolean {
+    const beginning = beginningOf(request);
+    if (this.beginnings.has(beginning)) return true;
+    for (const tx of this.undecided) if (beginningOf(tx.request) === beginning) return true;
+    return false;
   }
 
   /** What routing decided about an INVITE: a call of a flow, or a refusal. */

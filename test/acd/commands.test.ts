@@ -267,6 +267,22 @@ t.test('a call that rings at an agent who is released goes back to the top of th
   t.equal(c.where('a'), 'toagent ann', 'before b, who came later');
 });
 
+t.test('an agent who hears the message of a flow is released from it', async (t) => {
+  const c = new Centre([flowConfig({ message_flow_id: 'sip:flow@media' })], [ann]);
+  c.arrive('a');
+  t.equal(c.where('a'), 'preagent ann');
+  c.login('ann', false);
+  t.same(c.command({ kind: 'release_agent', agent_id: 'ann' }), { ok: true });
+  t.equal(c.where('a'), 'queued');
+  t.ok(c.decisions.some((decision) => decision.kind === 'drop' && decision.call === 'a'));
+  t.match(c.agent('ann'), { state: 'free', refs: 0 });
+  t.same(c.command({ kind: 'end_call', call: 'a' }), { ok: true });
+  t.match(
+    c.cdrs.map(({ call_type }) => call_type),
+    [-2, 1],
+  );
+});
+
 t.test('a wrapup ends when its agent is released, for a restart too', async (t) => {
   const c = new Centre([flowConfig()], [ann]);
   c.talk('a', 10);

@@ -58,6 +58,20 @@ t.test('an overloaded engine does not turn away an INVITE that it is deciding ab
   t.equal(world.reports.length, 1);
 });
 
+t.test('an INVITE that has come by two ways is decided about once', async (t) => {
+  const { world, caller, decide } = undecided();
+  caller.send('INVITE', {
+    uri: 'sip:any@192.0.2.1',
+    sdp: sdp('10.0.0.1', 4000),
+    cseq: 1,
+    branch: 'z9hG4bK-2',
+  });
+  caller.response(482);
+  decide({ flow: 'support', param: '', media: undefined });
+  t.equal(world.reports.length, 1);
+  t.equal(world.b2bua.size, 1);
+});
+
 t.test('a refusal says why, and after a failure when to come again', async (t) => {
   const busy = undecided();
   busy.decide({ status: 403, reason: 'SIP;cause=403;text="not from here"' });

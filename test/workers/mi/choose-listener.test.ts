@@ -4,7 +4,7 @@ import t from 'tap';
 import { chooseListener } from '../../../workers/mi/choose-listener.js';
 import { MAX_REQUEST } from '../../../workers/mi/listener.js';
 import { listenWithNode } from '../../../workers/mi/node-listener.js';
-import { onEachListener } from './support.js';
+import { eachListener } from './support.js';
 
 const failing = (message: string, code: string) => () => {
   throw Object.assign(new Error(message), { code });
@@ -36,7 +36,7 @@ t.test('uWebSockets.js that cannot be used is told, and ws serves', async (t) =>
   );
 });
 
-onEachListener('requests may come faster than they are answered', async (t, start) => {
+eachListener.test('requests may come faster than they are answered', async (t, start) => {
   const bench = await start();
   const socket = await bench.socket();
   const request = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"cc_reload"}`.padEnd(10_000);
@@ -45,7 +45,7 @@ onEachListener('requests may come faster than they are answered', async (t, star
   await socket.close();
 });
 
-onEachListener('a client who floods is held back, or else sent away', async (t, start, listener) => {
+eachListener.test('a client who floods is held back, or else sent away', async (t, start, listener) => {
   const bench = await start();
   const [flood, other] = [await bench.socket(), await bench.socket()];
   let release: () => void = () => {};

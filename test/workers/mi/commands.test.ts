@@ -1,6 +1,6 @@
-import { agentRow, callRow, flowRow, NOW_MS, onEachListener } from './support.js';
+import { agentRow, callRow, eachListener, flowRow, NOW_MS } from './support.js';
 
-onEachListener(
+eachListener.test(
   'an agent is logged in and out by name or by position, numbers also as strings',
   async (t, start) => {
     const bench = await start();
@@ -20,7 +20,7 @@ onEachListener(
   },
 );
 
-onEachListener('reload says OK, or 500 with what went wrong', async (t, start) => {
+eachListener.test('reload says OK, or 500 with what went wrong', async (t, start) => {
   const bench = await start();
   t.equal(await bench.result('cc_reload'), 'OK');
   t.equal(await bench.result('call_center:reload', []), 'OK');
@@ -34,7 +34,7 @@ onEachListener('reload says OK, or 500 with what went wrong', async (t, start) =
   });
 });
 
-onEachListener('a waiting call is handed to an agent from outside', async (t, start) => {
+eachListener.test('a waiting call is handed to an agent from outside', async (t, start) => {
   const bench = await start();
   t.equal(await bench.result('cc_dispatch_call_to_agent', { call_id: 'c1', agent_id: 'alice' }), 'OK');
   t.same(bench.engine.commands, [{ kind: 'dispatch', call: 'c1', agent_id: 'alice' }]);
@@ -45,7 +45,7 @@ onEachListener('a waiting call is handed to an agent from outside', async (t, st
   });
 });
 
-onEachListener('a call is ended and an agent released by hand', async (t, start) => {
+eachListener.test('a call is ended and an agent released by hand', async (t, start) => {
   const bench = await start();
   t.equal(await bench.result('cc_end_call', ['c1']), 'OK');
   t.equal(await bench.result('call_center:end_call', { call_id: 7 }), 'OK');
@@ -61,7 +61,7 @@ onEachListener('a call is ended and an agent released by hand', async (t, start)
   t.same(await bench.error('cc_end_call', ['c1']), { code: 404, message: 'Call not found' });
 });
 
-onEachListener('internal dispatching is asked for and switched', async (t, start) => {
+eachListener.test('internal dispatching is asked for and switched', async (t, start) => {
   const bench = await start();
   bench.engine.result = { ok: true, dispatching: true };
   t.same(await bench.result('cc_internal_call_dispatching'), { dispatching: 1 });
@@ -73,7 +73,7 @@ onEachListener('internal dispatching is asked for and switched', async (t, start
   t.same(bench.engine.commands.pop(), { kind: 'internal_dispatching', on: true });
 });
 
-onEachListener('the queue is listed in the order of delivery', async (t, start) => {
+eachListener.test('the queue is listed in the order of delivery', async (t, start) => {
   const bench = await start();
   const { engine } = bench;
   engine.skillRows = [{ name: 'english', logged_in: 1, free: 0 }];
@@ -118,7 +118,7 @@ onEachListener('the queue is listed in the order of delivery', async (t, start) 
   t.match(Calls[2], { Media: 'RTP', ETW: 2147483647, Priority: 5 });
 });
 
-onEachListener('flows are listed with their mean talk time', async (t, start) => {
+eachListener.test('flows are listed with their mean talk time', async (t, start) => {
   const bench = await start();
   bench.engine.skillRows = [{ name: 'english', logged_in: 3, free: 1 }];
   bench.engine.flowRows = [
@@ -147,7 +147,7 @@ onEachListener('flows are listed with their mean talk time', async (t, start) =>
   });
 });
 
-onEachListener('agents are listed with what fits their state', async (t, start) => {
+eachListener.test('agents are listed with what fits their state', async (t, start) => {
   const bench = await start();
   const wrapup_end_ms = NOW_MS + 7_500;
   bench.engine.agentRows = [
@@ -178,7 +178,7 @@ onEachListener('agents are listed with what fits their state', async (t, start) 
   });
 });
 
-onEachListener('calls are listed with their agent when they have one', async (t, start) => {
+eachListener.test('calls are listed with their agent when they have one', async (t, start) => {
   const bench = await start();
   bench.engine.agentRows = [agentRow({ id: 'alice' })];
   bench.engine.flowRows = [flowRow({ id: 'support' })];
@@ -196,7 +196,7 @@ onEachListener('calls are listed with their agent when they have one', async (t,
   });
 });
 
-onEachListener('which tells the methods under both names, and the parameters of one', async (t, start) => {
+eachListener.test('which tells the methods under both names, and the parameters of one', async (t, start) => {
   const bench = await start();
   const names = (await bench.result('which')) as string[];
   for (const name of [
@@ -216,7 +216,7 @@ onEachListener('which tells the methods under both names, and the parameters of 
   t.same(await bench.error('which', ['cc_fly']), { code: 404, message: 'unknown MI command' });
 });
 
-onEachListener('10,000 agents and 10,000 calls are listed whole', async (t, start) => {
+eachListener.test('10,000 agents and 10,000 calls are listed whole', async (t, start) => {
   const bench = await start();
   bench.engine.flowRows = [flowRow({ id: 'support' })];
   bench.engine.agentRows = Array.from({ length: 10_000 }, (_, i) => agentRow({ id: `agent${i}` }));

@@ -1,7 +1,7 @@
 import { MAX_BATCH } from '../../../workers/mi/json-rpc.js';
-import { onEachListener } from './support.js';
+import { eachListener } from './support.js';
 
-onEachListener('a request that cannot be read is told so', async (t, start) => {
+eachListener.test('a request that cannot be read is told so', async (t, start) => {
   const bench = await start();
   const failure = (code: number, message: string) => ({ jsonrpc: '2.0', error: { code, message }, id: null });
   t.same(await bench.ask('{"jsonrpc":"2.0",'), failure(-32700, 'Parse error'));
@@ -23,7 +23,7 @@ onEachListener('a request that cannot be read is told so', async (t, start) => {
   }
 });
 
-onEachListener('an unknown method and wrong parameters have the errors of JSON-RPC', async (t, start) => {
+eachListener.test('an unknown method and wrong parameters have the errors of JSON-RPC', async (t, start) => {
   const bench = await start();
   t.same(await bench.call('cc_fly'), {
     jsonrpc: '2.0',
@@ -41,14 +41,14 @@ onEachListener('an unknown method and wrong parameters have the errors of JSON-R
   t.equal(bench.engine.commands.length, 0);
 });
 
-onEachListener('an id comes back as it was', async (t, start) => {
+eachListener.test('an id comes back as it was', async (t, start) => {
   const bench = await start();
   for (const id of [0, -1, 1.5, '', 'seven', null]) {
     t.same((await bench.ask(JSON.stringify({ jsonrpc: '2.0', id, method: 'events_list' }))).id, id);
   }
 });
 
-onEachListener('a batch is answered as a batch, item by item', async (t, start) => {
+eachListener.test('a batch is answered as a batch, item by item', async (t, start) => {
   const bench = await start();
   const batch = [
     { jsonrpc: '2.0', id: 1, method: 'cc_list_queue' },
@@ -67,7 +67,7 @@ onEachListener('a batch is answered as a batch, item by item', async (t, start) 
   t.equal(bench.engine.commands.length, 1, 'a batch too long is refused as a whole');
 });
 
-onEachListener('a notification is carried out and not answered', async (t, start) => {
+eachListener.test('a notification is carried out and not answered', async (t, start) => {
   const bench = await start();
   const login = { jsonrpc: '2.0', method: 'cc_agent_login', params: ['alice', 0] };
   for (const body of [login, [login, login], { ...login, method: 'nothing' }]) {
@@ -78,7 +78,7 @@ onEachListener('a notification is carried out and not answered', async (t, start
   t.equal(bench.engine.commands.length, 3);
 });
 
-onEachListener(
+eachListener.test(
   'when the engine itself fails the client gets a server error and the log the reason',
   async (t, start) => {
     const bench = await start();

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 import { MAX_REQUEST, MAX_UNREAD } from '../../../workers/mi/listener.js';
 import { startMi } from '../../../workers/mi/server.js';
 import { eventually } from '../../support/settle.js';
-import { agentRow, FakeEngine, onEachListener } from './support.js';
+import { agentRow, eachListener, FakeEngine } from './support.js';
 
 const WHICH = '{"jsonrpc":"2.0","id":1,"method":"events_list"}';
 const EVENTS = {
@@ -24,7 +24,7 @@ async function refusedWith(ws: WebSocket): Promise<number | undefined> {
   return response.statusCode;
 }
 
-onEachListener('only POST to /mi is served', async (t, start) => {
+eachListener.test('only POST to /mi is served', async (t, start) => {
   const bench = await start();
   const at = (path: string, init?: RequestInit) => fetch(`http://${bench.authority}${path}`, init);
   const json = { 'Content-Type': 'application/json' };
@@ -38,7 +38,7 @@ onEachListener('only POST to /mi is served', async (t, start) => {
   }
 });
 
-onEachListener('an answer is JSON and says so', async (t, start) => {
+eachListener.test('an answer is JSON and says so', async (t, start) => {
   const bench = await start();
   const response = await bench.post(WHICH);
   t.equal(response.status, 200);
@@ -46,7 +46,7 @@ onEachListener('an answer is JSON and says so', async (t, start) => {
   t.same(await response.json(), { jsonrpc: '2.0', result: EVENTS, id: 1 });
 });
 
-onEachListener('a request that is not said to be JSON is refused', async (t, start) => {
+eachListener.test('a request that is not said to be JSON is refused', async (t, start) => {
   const bench = await start();
   const status = async (type: string) => (await bench.post(WHICH, { 'Content-Type': type })).status;
   for (const type of [
@@ -63,7 +63,7 @@ onEachListener('a request that is not said to be JSON is refused', async (t, sta
   t.equal((await fetch(bench.url, { method: 'POST', body: Buffer.from(WHICH) })).status, 415, 'none at all');
 });
 
-onEachListener('a web page of another origin can do nothing', async (t, start) => {
+eachListener.test('a web page of another origin can do nothing', async (t, start) => {
   const bench = await start();
   for (const origin of ['http://evil.example', `http://evil.example:${bench.authority}`, 'null', 'file://']) {
     t.equal((await bench.post(WHICH, { Origin: origin })).status, 403, origin);
@@ -79,7 +79,7 @@ onEachListener('a web page of another origin can do nothing', async (t, start) =
   await socket.close();
 });
 
-onEachListener('with a token every request must carry it', async (t, start) => {
+eachListener.test('with a token every request must carry it', async (t, start) => {
   const bench = await start({ token: 'correct-horse' });
   const refused = await bench.post(WHICH);
   t.equal(refused.status, 401);
@@ -94,14 +94,14 @@ onEachListener('with a token every request must carry it', async (t, start) => {
   await socket.close();
 });
 
-onEachListener('on another address than loopback pages of that address are let in', async (t, start) => {
+eachListener.test('on another address than loopback pages of that address are let in', async (t, start) => {
   const bench = await start({ token: 'correct-horse', host: '0.0.0.0' });
   const headers = { Authorization: 'Bearer correct-horse' };
   t.equal((await bench.post(WHICH, { ...headers, Origin: `http://${bench.authority}` })).status, 200);
   t.equal((await bench.post(WHICH, { ...headers, Origin: 'http://evil.example' })).status, 403);
 });
 
-onEachListener('without a token it never listens beyond loopback', async (t, _start, listener) => {
+eachListener.test('without a token it never listens beyond loopback', async (t, _start, listener) => {
   const engine = new FakeEngine();
   const options = {
     token: '',
@@ -114,7 +114,7 @@ onEachListener('without a token it never listens beyond loopback', async (t, _st
   await t.rejects(startMi({ ...options, listen: { host: '0.0.0.0', port: 0 } }), /token/);
 });
 
-onEachListener(
+eachListener.test(
   'a request of more than a megabyte is refused, one of just a megabyte is not',
   async (t, start) => {
     const bench = await start();
@@ -129,12 +129,12 @@ onEachListener(
   },
 );
 
-onEachListener('a path other than /mi has no WebSocket either', async (t, start) => {
+eachListener.test('a path other than /mi has no WebSocket either', async (t, start) => {
   const bench = await start();
   t.equal(await refusedWith(new WebSocket(`ws://${bench.authority}/`)), 404);
 });
 
-onEachListener('a WebSocket answers in order, batches and errors included', async (t, start) => {
+eachListener.test('a WebSocket answers in order, batches and errors included', async (t, start) => {
   const bench = await start();
   const socket = await bench.socket();
   for (let id = 0; id < 50; id++) {
@@ -155,7 +155,7 @@ onEachListener('a WebSocket answers in order, batches and errors included', asyn
   t.equal(code, 1003, 'binary is not understood');
 });
 
-onEachListener('a subscriber is told every change of an agent until he leaves', async (t, start) => {
+eachListener.test('a subscriber is told every change of an agent until he leaves', async (t, start) => {
   const bench = await start();
   const [subscriber, other] = [await bench.socket(), await bench.socket()];
   t.equal((await subscriber.call('event_subscribe', ['E_CALLCENTER_AGENT_REPORT'])).result, 'OK');
@@ -200,7 +200,7 @@ onEachListener('a subscriber is told every change of an agent until he leaves', 
   t.same(await bench.result('events_list'), EVENTS, 'nobody left to tell is nothing special');
 });
 
-onEachListener(
+eachListener.test(
   'a subscriber is told every change of a call, and only what he asked for',
   async (t, start) => {
     const bench = await start();
@@ -217,7 +217,7 @@ onEachListener(
   },
 );
 
-onEachListener('an event is wanted from its first subscriber to its last', async (t, start) => {
+eachListener.test('an event is wanted from its first subscriber to its last', async (t, start) => {
   const bench = await start();
   const [a, b] = [await bench.socket(), await bench.socket()];
   t.same([...bench.wanted], []);
@@ -240,7 +240,7 @@ onEachListener('an event is wanted from its first subscriber to its last', async
   );
 });
 
-onEachListener(
+eachListener.test(
   'a subscriber who does not read is cut off, once and for all, and the log says so',
   async (t, start) => {
     const bench = await start();
@@ -266,7 +266,7 @@ onEachListener(
   },
 );
 
-onEachListener('a large answer to a subscriber does not count as not reading', async (t, start) => {
+eachListener.test('a large answer to a subscriber does not count as not reading', async (t, start) => {
   const bench = await start();
   const socket = await bench.socket();
   await socket.call('event_subscribe', ['E_CALLCENTER_AGENT_REPORT']);
@@ -281,7 +281,7 @@ onEachListener('a large answer to a subscriber does not count as not reading', a
   await socket.close();
 });
 
-onEachListener('a port in use is one clear line', async (t, _start, listener) => {
+eachListener.test('a port in use is one clear line', async (t, _start, listener) => {
   const holder = createServer().listen(0, '127.0.0.1');
   await once(holder, 'listening');
   t.teardown(() => holder.close());
@@ -300,7 +300,7 @@ onEachListener('a port in use is one clear line', async (t, _start, listener) =>
   });
 });
 
-onEachListener('closing ends the WebSockets and frees the port', async (t, _start, listener) => {
+eachListener.test('closing ends the WebSockets and frees the port', async (t, _start, listener) => {
   const engine = new FakeEngine();
   const options = {
     token: '',

@@ -1,4 +1,4 @@
-import { agentRow, type Bench, flowRow, onEachListener } from './support.js';
+import { agentRow, type Bench, eachListener, flowRow } from './support.js';
 
 async function busyBench(start: () => Promise<Bench>): Promise<Bench> {
   const bench = await start();
@@ -91,7 +91,7 @@ const ALICE = {
   'cca_att-alice': 11,
 };
 
-onEachListener('every statistic of engine, flow and agent has its value', async (t, start) => {
+eachListener.test('every statistic of engine, flow and agent has its value', async (t, start) => {
   const bench = await busyBench(start);
   const names = [...Object.keys(ENGINE), ...Object.keys(SUPPORT), ...Object.keys(ALICE)];
   const expected = prefixed({ ...ENGINE, ...SUPPORT, ...ALICE });
@@ -99,7 +99,7 @@ onEachListener('every statistic of engine, flow and agent has its value', async 
   t.same(await bench.result('statistics:get', { statistics: names }), expected);
 });
 
-onEachListener(
+eachListener.test(
   'a flow that nobody is logged in for has neither load nor estimated wait',
   async (t, start) => {
     const bench = await busyBench(start);
@@ -110,7 +110,7 @@ onEachListener(
   },
 );
 
-onEachListener('all of them are asked for at once', async (t, start) => {
+eachListener.test('all of them are asked for at once', async (t, start) => {
   const bench = await busyBench(start);
   for (const everything of ['all', 'call_center:', 'ALL']) {
     const values = (await bench.result('get_statistics', [[everything]])) as Record<string, number>;
@@ -119,7 +119,7 @@ onEachListener('all of them are asked for at once', async (t, start) => {
   }
 });
 
-onEachListener(
+eachListener.test(
   'names stand in any case, with or without the group; unknown ones are left out',
   async (t, start) => {
     const bench = await busyBench(start);
@@ -138,7 +138,7 @@ onEachListener(
   },
 );
 
-onEachListener('of two flows whose ids differ only in case the exact one is meant', async (t, start) => {
+eachListener.test('of two flows whose ids differ only in case the exact one is meant', async (t, start) => {
   const bench = await start();
   bench.engine.flowRows = [flowRow({ id: 'Sales', incalls: 1 }), flowRow({ id: 'sales', incalls: 2 })];
   t.same(await bench.result('get_statistics', [['ccf_incalls-sales', 'ccf_incalls-Sales']]), {
@@ -147,7 +147,7 @@ onEachListener('of two flows whose ids differ only in case the exact one is mean
   });
 });
 
-onEachListener('counters and what is no counter are told apart', async (t, start) => {
+eachListener.test('counters and what is no counter are told apart', async (t, start) => {
   const bench = await busyBench(start);
   t.same(
     await bench.result('list_statistics', [
@@ -165,7 +165,7 @@ onEachListener('counters and what is no counter are told apart', async (t, start
   t.equal(all['call_center:cca_rej_incalls-alice'], 'incremental');
 });
 
-onEachListener('a counter set back counts from there; levels and means stay', async (t, start) => {
+eachListener.test('a counter set back counts from there; levels and means stay', async (t, start) => {
   const bench = await busyBench(start);
   const { engine } = bench;
   t.equal(await bench.result('reset_statistics', [['ccg_incalls', 'ccg_awt', 'ccg_onhold_calls']]), 'OK');
@@ -187,7 +187,7 @@ onEachListener('a counter set back counts from there; levels and means stay', as
   });
 });
 
-onEachListener("after cc_reset_stats the engine's own counts show as they are", async (t, start) => {
+eachListener.test("after cc_reset_stats the engine's own counts show as they are", async (t, start) => {
   const bench = await busyBench(start);
   await bench.call('reset_statistics', [['ccg_incalls']]);
   t.equal(await bench.result('cc_reset_stats'), 'OK');
@@ -196,7 +196,7 @@ onEachListener("after cc_reset_stats the engine's own counts show as they are", 
   t.same(await bench.result('get_statistics', [['ccg_incalls']]), prefixed({ ccg_incalls: 60 }));
 });
 
-onEachListener('a counter whose flow was removed and came back starts anew', async (t, start) => {
+eachListener.test('a counter whose flow was removed and came back starts anew', async (t, start) => {
   const bench = await busyBench(start);
   await bench.call('reset_statistics', [['ccf_incalls-support']]);
   bench.engine.flowRows[0]!.incalls = 4;

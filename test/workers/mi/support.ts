@@ -159,17 +159,19 @@ const LISTENERS: ReadonlyMap<string, Listen> = new Map([
   [choice.name, choice.listen],
 ]);
 
-/** A test of the management interface, on each listener that is installed; `start` starts it. */
-export function onEachListener(
-  name: string,
-  test: (t: Test, start: (options?: BenchOptions) => Promise<Bench>, listener: Listen) => Promise<void>,
-): void {
-  for (const [server, listener] of LISTENERS) {
-    t.test(`${name} (${server})`, (t) =>
-      test(t, (options) => Bench.start(t, { ...options, listener }), listener),
-    );
-  }
-}
+/** Tests of the management interface, each on every listener that is installed; `start` starts it. */
+export const eachListener = {
+  test(
+    name: string,
+    run: (t: Test, start: (options?: BenchOptions) => Promise<Bench>, listener: Listen) => Promise<void>,
+  ): void {
+    for (const [server, listener] of LISTENERS) {
+      t.test(`${name} (${server})`, (t) =>
+        run(t, (options) => Bench.start(t, { ...options, listener }), listener),
+      );
+    }
+  },
+};
 
 /** A management interface under test, closed at the end of the test. */
 export class Bench {
