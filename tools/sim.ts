@@ -1,11 +1,14 @@
 /** `sip-acd sim`: the engine in virtual time among people and a network that do everything wrong. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { simulate } from './sim/world.js';
+import { fuzz } from './sim/fuzz/fuzz.js';
+import { type SimFailure, simulate } from './sim/world.js';
 
 interface Flags {
   seed: number;
+  seeds: number;
   calls: number;
   faults: 'all' | 'none';
+  fuzz?: number;
   json?: true;
   trace?: true;
 }
@@ -16,8 +19,14 @@ export function registerSim(program: Command): void {
     .command('sim')
     .description('run the engine in virtual time among failing peers, and check everything it does')
     .option('--seed <n>', 'what decides everything that happens', whole, 1)
+    .option('--seeds <n>', 'so many seeds, one after the other', whole, 1)
     .option('--calls <n>', 'so many callers', whole, 2_000)
     .addOption(new Option('--faults <which>', 'of the network').choices(['all', 'none']).default('all'))
+    .option(
+      '--fuzz <n>',
+      'instead: so many damaged and made-up messages through the parser and a centre',
+      whole,
+    )
     .option('--json', 'one JSON object')
     .option('--trace', 'every event as a line')
     .action((flags: Flags) => run(flags));
@@ -30,18 +39,35 @@ function whole(text: string): number {
   return value;
 }
 
-function run({ seed, calls, faults, json, trace }: Flags): void {
-  const print = (line: string): void => {
-    process.stdout.write(`${line}\n`);
-  };
-  const { result, failure } = simulate({ seed, calls, faults, ...(trace ? { write: print } : {}) }, () =>
-    performance.now(),
-  );
-  if (failure !== undefined) {
-    for (const line of failure.last) process.stderr.write(`${line}\n`);
-    process.stderr.write(`seed ${seed}, step ${failure.step}: ${failure.check}\n`);
-    process.exitCode = 1;
+function run(flags: Flags): void {
+  if (flags.fuzz !== undefined) return runFuzz(flags, flags.fuzz);
+  const { calls, faults, seeds, trace } = flags;
+  for (let seed = flags.seed; seed < flags.seed + seeds; seed++) {
+    const options = { seed, calls, faults, ...(trace ? { write: print } : {}) };
+    const { result, failure } = simulate(options, () => performance.now());
+    if (failure !== undefined) show(seed, failure);
+    report(result, flags);
   }
+}
+
+function runFuzz(flags: Flags, messages: number): void {
+  const { result, failures } = fuzz(flags.seed, messages, () => performance.now());
+  for (const line of failures) process.stderr.write(`${line}\n`);
+  if (failures.length > 0) process.exitCode = 1;
+  report(result, flags);
+}
+
+function show(seed: number, { check, last, step }: SimFailure): void {
+  for (const line of last) process.stderr.write(`${line}\n`);
+  process.stderr.write(`seed ${seed}, step ${step}: ${check}\n`);
+  process.exitCode = 1;
+}
+
+function report(result: object, { json }: Flags): void {
   if (json) print(JSON.stringify(result));
   else for (const [name, value] of Object.entries(result)) print(`${name.padEnd(16)} ${value}`);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

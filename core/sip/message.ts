@@ -261,7 +261,7 @@ export abstract class SipMessage {
   /** The start of the first header line of that name at or after the line `from`, -1 when there is none. */
   private findLine(name: string, compact: string | undefined, from: number): number {
     const text = this.text;
-    const first = name.charCodeAt(0);
+    const first = name.charCodeAt(0) | 32;
     const short = compact === undefined ? first : compact.charCodeAt(0);
     // The last line ends with a line feed, so each search stays within the headers.
     for (let line = from; line < this.index.end; line = text.indexOf('\n', line) + 1) {

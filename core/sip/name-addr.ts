@@ -85,6 +85,10 @@ export function trimmedNameAddrAt(text: string, start: number, end: number): Nam
   } else if (first !== 60) {
     open = find(text, '<', start, end);
     if (open === end) return addrSpecAt(text, start, end);
+    if (isInParameter(text, start, open)) {
+      const bare = addrSpecAt(text, start, end);
+      if (bare !== undefined) return bare;
+    }
     // Lenient: a display name that ought to have been quoted is taken as it stands (RFC 4475, 3.1.2.15).
     displayEnd = trimEnd(text, start, open);
   }
@@ -99,6 +103,12 @@ export function trimmedNameAddrAt(text: string, start: number, end: number): Nam
     if (rest < end && text.charCodeAt(rest) !== 59) return undefined;
   }
   return new NameAddrAt(text, start, displayEnd, uriStart, uriEnd, rest, end);
+}
+
+/** Whether the < at `open` may stand in a quoted parameter of an addr-spec, and begin no name-addr. */
+function isInParameter(text: string, start: number, open: number): boolean {
+  const semicolon = find(text, ';', start, open);
+  return find(text, '"', semicolon, open) < open;
 }
 
 function tagAt(text: string, semicolon: number, end: number): string {

@@ -43,11 +43,16 @@ export class OwnInvite {
   private cancelWaiting: Header | undefined;
   /** Until when a re-INVITE may be answered provisionally only. */
   private limit: Timer | undefined;
-  /** Whether the INVITE carried an offer. */
+  /** Whether the INVITE carried an offer, and whether the one that made the dialog did. */
   private offered = false;
+  private offeredFirst = false;
   /** Sequence number of the 2xx that is still to be acknowledged. */
   private ackDue: number | undefined;
+  /** Whether that 2xx had the offer that its ACK answers. */
+  private ackAnswers = false;
   private lastAck: { text: string; path: Path } | undefined;
+  /** Tags of further answers to the INVITE (a proxy forked), and how each is acknowledged once more. */
+  private forks: Map<string, () => void> | undefined;
 
   constructor(
     private readonly scope: CallScope,
@@ -73,6 +78,7 @@ export class OwnInvite {
     this.outcome = outcome;
     this.cancelWaiting = undefined;
     this.offered = offer !== '';
+    if (!this.dialog.established) this.offeredFirst = this.offered;
     if (this.dialog.established)
       this.limit = this.scope.timers.set(64 * this.layer.times.t1_ms, () => this.cancel([]));
     this.transmit();
@@ -106,6 +112,7 @@ export class OwnInvite {
   /** Acknowledges a 2xx whose INVITE had no offer. `sdp` answers its offer; '' refuses every stream. */
   acknowledge(sdp: string): void {
     assert(this.ackDue !== undefined, 'there is a 2xx to acknowledge');
+    if (!this.ackAnswers) return this.sendAck('');
     const offer = this.dialog.remoteSdp;
     const answer = sdp === '' ? rejectAll(offer) : alignTo(offer, sdp);
     this.sendAck(this.own.take(answer, this.sender.sentBy));
@@ -140,6 +147,7 @@ export class OwnInvite {
     if (response.status >= 300) return outcome.refused(response.status);
     this.dialog.accepted(response);
     this.ackDue = response.cseq;
+    this.ackAnswers = sdpOf(response) !== '';
     if (this.offered) this.sendAck('');
     outcome.answered(sdpOf(response));
   }
@@ -160,11 +168,23 @@ export class OwnInvite {
         this.scope.send(this.lastAck.path, this.lastAck.text);
       return;
     }
-    const other = dialog.fork(response.cseq);
+    this.forks ??= new Map();
+    const repeat = this.forks.get(response.toTag);
+    if (repeat === undefined) this.endFork(response, this.forks);
+    else repeat();
+  }
+
+  /** Acknowledges another fork's answer, with every stream refused where it offers, and hangs up. */
+  private endFork(response: SipResponse, forks: Map<string, () => void>): void {
+    const other = this.sender.dialog.fork(response.cseq);
     other.establish(response);
-    const offer = this.offered ? '' : sdpOf(response);
+    forks.set(other.remoteTag, () => {});
+    const offer = this.offeredFirst ? '' : sdpOf(response);
     const answer = offer === '' ? '' : this.own.signed(rejectAll(offer), this.sender.sentBy);
-    this.sender.acknowledge(other, response.cseq, answer);
+    this.sender.acknowledge(other, response.cseq, answer, (text, path) => {
+      const ack = flatten(text);
+      forks.set(other.remoteTag, () => this.scope.send(path, ack));
+    });
     this.sender.build(other, 'BYE', response.cseq + 1, NO_CONTENT, (text, path, branch) => {
       this.layer.request('BYE', branch, text, path, DISCARD);
     });

@@ -15,6 +15,7 @@ import { DialogSender, NO_CONTENT } from './dialog-sender.js';
 import { ALLOW, SUPPORTED } from './environment.js';
 import type { SipMessage, SipRequest, SipResponse } from './message.js';
 import { bodyIsSdp, sdpOf } from './message-facts.js';
+import { OpenRequests } from './open-requests.js';
 import { OwnDescription } from './own-description.js';
 import { type InviteDialog, OwnInvite } from './own-invite.js';
 import type { Replaces } from './refer.js';
@@ -50,6 +51,8 @@ export class Session implements InviteDialog {
   /** The offer in it, '' when it had none. It is in force once we have accepted it. */
   private openOffer = '';
   private unacknowledged: Unacknowledged | undefined;
+  /** Other requests of the peer's that the user has still to answer. */
+  private readonly open: OpenRequests;
   /** A BYE that waits for the ACK. */
   private farewell: Header | undefined;
   private readonly timer: SessionTimer;
@@ -72,6 +75,9 @@ export class Session implements InviteDialog {
     this.ownInvite = new OwnInvite(scope, layer, this.sender, this.own, this);
     this.key = registryKey(dialog.localTag);
     scope.set(this.key, this);
+    this.open = new OpenRequests(scope.timers, layer.times, (asked, status) =>
+      this.respond(asked, status, status === 500 ? [['Retry-After', '2']] : []),
+    );
     this.timer = new SessionTimer(
       scope.timers,
       () => this.refreshSession(),
@@ -237,6 +243,7 @@ export class Session implements InviteDialog {
 
   /** Answers another request of the peer, unless he no longer waits for it. */
   respond(tx: ServerTx, status: number, headers: Header = [], body = '', contentType = ''): void {
+    this.open.done(tx);
     if (tx.state === 'completed' || tx.state === 'terminated') return;
     tx.respond(
       status,
@@ -264,7 +271,12 @@ export class Session implements InviteDialog {
   updated(response: SipResponse): void {
     this.dialog.refreshTarget(response);
     this.takeRemote(sdpOf(response));
-    this.timer.accepted(response);
+    this.agreed(response);
+  }
+
+  /** A 2xx that could set the session timer; one to a request that outlived its dialog starts none. */
+  private agreed(response: SipResponse): void {
+    if (!this.ended) this.timer.accepted(response);
   }
 
   /** Hangs up. What is still to be acknowledged is acknowledged first, with every stream refused. */
@@ -272,7 +284,7 @@ export class Session implements InviteDialog {
     if (this.ended) return;
     this.ended = true;
     this.timer.stop();
-    this.closeInvites();
+    this.closeRequests();
     this.sender.request('BYE', { ...NO_CONTENT, headers }, this);
     this.ownInvite.settle();
   }
@@ -287,16 +299,17 @@ export class Session implements InviteDialog {
   forget(): void {
     this.ended = true;
     this.timer.stop();
-    this.closeInvites();
+    this.closeRequests();
     this.unacknowledged?.stop();
     this.unacknowledged = undefined;
     this.scope.delete(this.key);
     this.ownInvite.settle();
   }
 
-  /** No INVITE outlives the dialog: what the peer waits for is answered (15.1.2), what we wait for given up. */
-  private closeInvites(): void {
+  /** No request outlives the dialog: what the peer waits for is answered (15.1.2), what we wait for given up. */
+  private closeRequests(): void {
     this.refuseInvite(487);
+    this.open.close();
     this.ownInvite.close();
   }
 
@@ -333,14 +346,14 @@ export class Session implements InviteDialog {
         if (!bodyIsSdp(request)) return this.respond(tx, 415, [['Accept', 'application/sdp']]);
         if (SessionTimer.refuses(request)) return this.respond(tx, 422, [['Min-SE', String(MIN_SE_S)]]);
         this.dialog.refreshTarget(request);
-        return this.user.onRequest(this, tx, request);
+        return this.ask(tx, request);
       case 'REFER':
         return this.user.onRefer(this, tx, request);
       case 'NOTIFY':
         return this.user.onNotify(this, tx, request);
       case 'INFO':
       case 'MESSAGE':
-        return this.user.onRequest(this, tx, request);
+        return this.ask(tx, request);
       default:
         return this.respond(tx, 405, [['Allow', ALLOW]]);
     }
@@ -356,6 +369,11 @@ export class Session implements InviteDialog {
   /** An INVITE from somebody who is to take the peer's place. */
   replace(tx: ServerTx): void {
     this.user.onReplace(this, tx);
+  }
+
+  private ask(tx: ServerTx, request: SipRequest): void {
+    this.open.add(tx);
+    this.user.onRequest(this, tx, request);
   }
 
   /** The ACK to our 2xx. */
@@ -395,7 +413,7 @@ export class Session implements InviteDialog {
     else this.dialog.establish(response);
     this.establish();
     this.peerAllows(response);
-    this.timer.accepted(response);
+    this.agreed(response);
     this.takeRemote(sdpOf(response));
   }
 

@@ -102,6 +102,12 @@ t.test('headers are found by full name, whatever their case, form and order', as
   t.equal(m.header('content-length'), '5');
 });
 
+t.test('a header whose name begins with an underscore is found', async (t) => {
+  const m = asRequest(options({ _route: 'gold' }));
+  t.equal(m.header('_route'), 'gold');
+  t.strictSame(m.headers('_route'), ['gold']);
+});
+
 t.test('every registered compact form', async (t) => {
   const forms = {
     'accept-contact': 'a',

@@ -26,6 +26,13 @@ t.test('addresses with and without display name and angle brackets', async (t) =
   t.equal(parseNameAddr('"" <sip:a@b>')?.display, '');
   t.equal(parseNameAddr('"ends in a backslash\\\\" <sip:a@b>')?.display, 'ends in a backslash\\');
   t.equal(parseNameAddr('"<sip:not@this>" <sip:a@b>')?.uri, 'sip:a@b');
+  t.strictSame(parseNameAddr('sip:bob@x;p="<a>";tag=7'), {
+    display: '',
+    uri: 'sip:bob@x',
+    params: ';p="<a>";tag=7',
+    tag: '7',
+  });
+  t.equal(parseNameAddr('Bob; "the builder" <sip:a@b>')?.uri, 'sip:a@b');
 });
 
 t.test('what is no address', async (t) => {

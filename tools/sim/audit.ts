@@ -1,91 +1,104 @@
 /**
- * Counts over the trace: what the dispatcher was told and what came out of it, kept apart from its own books, and
- * held against them turn by turn.
+ * What must hold for every call and agent, told from the trace: what the dispatcher heard and what came out of it,
+ * kept apart from its own books and held against them turn by turn.
  */
-import type { CallEvent } from '../../core/acd/commands.js';
+import type { AgentEvent, CallEvent, Command } from '../../core/acd/commands.js';
 import type { Dispatcher } from '../../core/acd/dispatcher.js';
-import { compareWaiting } from '../../core/acd/queue.js';
 import type { CdrRecord, StoreRecord } from '../../core/acd/records.js';
+import type { CallState } from '../../core/acd/view.js';
 import type { Decision, Report } from '../../core/messages.js';
 import { checkAgent, checkCall, checkInvariants } from './invariants.js';
+import { Tally } from './tally.js';
+import { must } from './violation.js';
 
-/** Something that must hold does not. */
-export class Violation extends Error {}
-
-export function must(holds: boolean, check: string): asserts holds {
-  if (!holds) throw new Violation(check);
-}
+/** Refusals that the call is to blame for, not the agent (ladders and design: why an agent's leg fails). */
+const CALLS_OWN = new Set([400, 415, 420, 488, 606]);
 
 interface Visit {
   readonly cid: number;
   readonly flow: string;
-  state: string;
+  readonly chat: boolean;
+  /** Grows with each arrival. */
+  readonly order: number;
+  state: CallState | '';
   agent: string;
   agent_leg: number;
-  connected: boolean;
+  /** When the agent's 200 came; 0 while he is not joined to the caller. */
+  answered_ms: number;
   answer_counted: boolean;
+  /** The agent's leg failed by his own doing. */
+  own_doing: boolean;
   refusals: number;
-  final: boolean;
   refusal_cdrs: number;
-  chat: boolean;
-}
-
-/** Counters of the engine, of a flow or of an agent. */
-class Counters {
-  incalls = 0;
-  dist_incalls = 0;
-  answ_incalls = 0;
-  aban_incalls = 0;
-  wait_count = 0;
-  talk_count = 0;
+  final: boolean;
 }
 
 export class Audit {
   /** Calls that the dispatcher took. */
   taken = 0;
-  /** CDRs by call_type + 2. */
-  readonly cdrs = [0, 0, 0, 0];
+  private readonly tally: Tally;
   private readonly visits = new Map<string, Visit>();
   private readonly by_cid = new Map<number, Visit>();
+  private readonly waiting = new Set<Visit>();
   /** Agents and the calls that hold them, by the events. */
   private readonly held = new Map<string, Set<string>>();
-  private engine = new Counters();
-  private readonly flows = new Map<string, Counters>();
-  private readonly agents = new Map<string, Counters>();
-  private onhold = 0;
+  /** Ends of the wrapups begun, by agent, and those that this turn has still to begin. */
+  private readonly wrapup_ends = new Map<string, number>();
+  /** Whom management is freeing: no wrapup follows. */
+  private released = '';
+  private readonly wrapups_due: { agent: string; ends_ms: number }[] = [];
 
-  constructor(private readonly dispatcher: Dispatcher) {}
+  constructor(
+    private readonly dispatcher: Dispatcher,
+    private readonly global_wrapup_s: number,
+  ) {
+    this.tally = new Tally(dispatcher);
+  }
 
-  /** Before the dispatcher hears it. `cid` is the next one. */
+  /** A command that the dispatcher is about to obey. */
+  commanded(command: Command): void {
+    if (command.kind === 'load') this.tally.load(command.provisioning);
+    else if (command.kind === 'reset_stats') this.tally.reset();
+    else if (command.kind === 'release_agent') {
+      this.released = command.agent_id;
+      this.wrapup_ends.delete(this.released);
+    }
+  }
+
+  /** It has obeyed. */
+  obeyed(): void {
+    this.released = '';
+  }
+
+  /** After the dispatcher has heard it. `cid` is the one that the call got if it was taken. */
   arrives(report: Report, accepted: boolean, cid: number): void {
     if (report.kind !== 'arrived') return;
-    const flow = this.dispatcher.acd.flows.get(report.flow);
     if (accepted) {
-      this.taken++;
       must(!this.visits.has(report.call), 'a call arrives once');
       const visit: Visit = {
         cid,
         flow: report.flow,
+        chat: report.media === 'msrp',
+        order: ++this.taken,
         state: '',
         agent: '',
         agent_leg: 0,
-        connected: false,
+        answered_ms: 0,
         answer_counted: false,
+        own_doing: false,
         refusals: 0,
         refusal_cdrs: 0,
         final: false,
-        chat: report.media === 'msrp',
       };
       this.visits.set(report.call, visit);
       this.by_cid.set(cid, visit);
+      this.tally.arrived(report.flow);
+      return;
     }
-    // Counted too: what found a flow and had no usable media.
-    if (accepted || (flow !== undefined && report.media === 'none')) {
-      const open = accepted || (!flow!.removed && flow!.skill.logged_in > 0);
-      if (!open) return;
-      this.engine.incalls++;
-      this.flow(report.flow).incalls++;
-    }
+    // Counted too: what found an open flow and had no usable media, or no room.
+    const flow = this.dispatcher.acd.flows.get(report.flow);
+    if (flow === undefined || flow.removed || flow.skill.logged_in === 0) return;
+    if (report.caller_user !== undefined) this.tally.arrived(report.flow);
   }
 
   /** A report about a call that goes on, before the dispatcher hears it. */
@@ -93,77 +106,109 @@ export class Audit {
     if (report.kind === 'all_resumed') return;
     const visit = this.visits.get(report.call);
     if (visit === undefined || visit.final) return;
-    if (report.kind === 'leg_connected' && report.leg === visit.agent_leg && !visit.connected) {
-      visit.connected = true;
-      this.agent(visit.agent).answ_incalls++;
-      if (visit.answer_counted) return;
+    const agents = 'leg' in report && report.leg === visit.agent_leg;
+    if (report.kind === 'leg_connected' && agents && visit.answered_ms === 0) {
+      visit.answered_ms = report.answered_ms;
+      this.tally.answered(visit, visit.agent, visit.answer_counted);
       visit.answer_counted = true;
-      this.engine.answ_incalls++;
-      this.flow(visit.flow).answ_incalls++;
-    } else if (report.kind === 'caller_gone' && !visit.connected) {
-      this.engine.aban_incalls++;
-      this.flow(visit.flow).aban_incalls++;
-      if (visit.agent !== '') this.agent(visit.agent).aban_incalls++;
-    }
+    } else if (report.kind === 'leg_failed' && agents) {
+      visit.own_doing = report.refused_by === 'peer' && !CALLS_OWN.has(report.status);
+    } else if (report.kind === 'leg_ended' && agents) visit.own_doing = true;
+    else if (report.kind === 'caller_gone' && visit.answered_ms === 0)
+      this.tally.abandoned(visit.flow, visit.agent);
   }
 
-  reset(): void {
-    this.engine = new Counters();
-    this.flows.clear();
-    this.agents.clear();
+  /** An agent's state changed. */
+  agentIs(event: AgentEvent): void {
+    this.tally.agentIs(event);
   }
 
-  /** A call's state changed. `commanded`: somebody else chose who gets which call. */
-  moved(event: CallEvent, commanded: boolean): void {
+  /** A call's state changed. `by_hand`: somebody else chose who gets which call. */
+  moved(event: CallEvent, by_hand: boolean): void {
     const visit = this.visits.get(event.call_id);
     must(visit !== undefined, 'an event is about a call that was taken');
     const from = visit.state;
     must(from !== 'ended', 'nothing happens to a call that has ended');
-    this.onhold += level(event.state) - level(from);
+    this.tally.moved(visit, from, event.state);
+    this.waiting.delete(visit);
     if (from === 'preagent' && event.state === 'toagent') {
       must(visit.agent === event.agent_id, 'the agent who heard the message gets the call');
       visit.state = event.state;
       return;
     }
-    if (withAgent(from)) {
-      this.held.get(visit.agent)?.delete(event.call_id);
-      // An end after a refusal has no agent any more.
-      if (event.state !== 'ended' || event.agent_id === '') visit.refusals++;
-      visit.connected = false;
-      visit.agent_leg = 0;
-    }
+    if (hasAgent(from)) this.leftAgent(visit, event);
     visit.state = event.state;
-    if (withAgent(event.state)) {
-      visit.agent = event.agent_id;
-      this.delivered(event, from, commanded);
-    } else visit.agent = '';
+    visit.agent = hasAgent(event.state) ? event.agent_id : '';
+    if (event.state === 'queued') this.waiting.add(visit);
+    if (hasAgent(event.state)) this.delivered(visit, event, from === 'queued' && !by_hand);
   }
 
-  private delivered(event: CallEvent, from: string, commanded: boolean): void {
+  private leftAgent(visit: Visit, event: CallEvent): void {
+    const { agent } = visit;
+    this.held.get(agent)?.delete(event.call_id);
+    // An end after a refusal has no agent any more.
+    const refused = event.state !== 'ended' || event.agent_id === '';
+    if (refused) {
+      visit.refusals++;
+      if (visit.own_doing) this.tally.refused(agent);
+    }
+    const pays = refused ? visit.own_doing : visit.answered_ms > 0;
+    if (pays && agent !== this.released) this.wrapupIsDue(agent, visit.flow);
+    visit.answered_ms = 0;
+    visit.agent_leg = 0;
+    visit.own_doing = false;
+  }
+
+  /** The agent's own time if not 0, else the global one, at most the flow's if that is not 0; added to what still runs. */
+  private wrapupIsDue(agent: string, flow: string): void {
+    const own_s = this.tally.agent_configs.get(agent)?.wrapup_s || this.global_wrapup_s;
+    const ceiling_s = this.tally.flow_configs.get(flow)?.max_wrapup_s || own_s;
+    const length_ms = Math.min(own_s, ceiling_s) * 1000;
+    if (length_ms === 0) return;
+    const { now_ms } = this.dispatcher.acd;
+    const ends_ms = Math.max(now_ms, this.wrapup_ends.get(agent) ?? 0) + length_ms;
+    this.wrapup_ends.set(agent, ends_ms);
+    this.wrapups_due.push({ agent, ends_ms });
+  }
+
+  private delivered(visit: Visit, event: CallEvent, in_order: boolean): void {
     const { acd } = this.dispatcher;
-    const agent = acd.agents.get(event.agent_id);
+    const id = event.agent_id;
+    const agent = acd.agents.get(id);
     must(agent !== undefined, 'a call is delivered to an agent who exists');
-    let held = this.held.get(event.agent_id);
-    if (held === undefined) this.held.set(event.agent_id, (held = new Set()));
+    let held = this.held.get(id);
+    if (held === undefined) this.held.set(id, (held = new Set()));
     held.add(event.call_id);
-    const calls = [...held].map((id) => this.visits.get(id)?.chat);
+    const calls = [...held].map((call) => this.visits.get(call)?.chat);
     must(calls.length === 1 || calls.every((chat) => chat === true), 'an agent has one audio call at a time');
-    this.engine.dist_incalls++;
-    this.flow(event.flow_id).dist_incalls++;
-    this.agent(event.agent_id).dist_incalls++;
-    const call = acd.calls.get(event.call_id);
-    if (call === undefined || !withAgent(call.state)) return;
-    must(agent.skills.includes(call.flow.skill), 'a call is delivered to an agent with its skill');
-    if (from !== 'queued' || commanded || !acd.internal_dispatching) return;
-    const first = call.flow.skill.waiting[call.media].first();
-    must(first === undefined || compareWaiting(call, first) < 0, 'calls leave the queue in its order');
+    must(calls.length <= Math.max(1, agent.config.msrp_max_sessions), 'an agent has his chats, no more');
+    this.tally.delivered(event.flow_id, id);
+    const { agent_configs, flow_configs } = this.tally;
+    const config = agent_configs.get(id);
+    const skill = flow_configs.get(visit.flow)?.skill ?? '';
+    must(config?.skills.includes(skill) ?? false, 'a call is delivered to an agent with its skill');
+    const location = visit.chat ? config?.msrp_location : config?.location;
+    must(location !== '', 'a call is delivered to an agent with its medium');
+    if (!in_order) return;
+    for (const other of this.waiting) {
+      if (other.chat !== visit.chat || flow_configs.get(other.flow)?.skill !== skill) continue;
+      must(this.goesBefore(visit, other), 'calls leave the queue in its order');
+    }
+  }
+
+  /** Put back by a rejection first, then by the flow's priority, then by arrival. */
+  private goesBefore(a: Visit, b: Visit): boolean {
+    const put_back = Number(b.refusals > 0) - Number(a.refusals > 0);
+    const { flow_configs } = this.tally;
+    const priority = (flow_configs.get(a.flow)?.priority ?? 0) - (flow_configs.get(b.flow)?.priority ?? 0);
+    return (put_back || priority || a.order - b.order) < 0;
   }
 
   decided(decision: Decision): void {
     if (decision.kind !== 'connect' && decision.kind !== 'connect_announced') return;
     if (decision.role !== 'agent') return;
     const visit = this.visits.get(decision.call);
-    must(visit !== undefined && withAgent(visit.state), 'an agent is called for a call that was delivered');
+    must(visit !== undefined && hasAgent(visit.state), 'an agent is called for a call that was delivered');
     visit.agent_leg = decision.leg;
   }
 
@@ -173,10 +218,16 @@ export class Audit {
       const visit = this.visits.get(record.call);
       must(visit !== undefined && !visit.final, 'a row of cc_calls is a call that goes on');
     } else if (record.kind === 'cdr') this.cdr(record);
+    else if (record.kind === 'wrapup') {
+      const due = this.wrapups_due.shift();
+      must(
+        due?.agent === record.agent_id && due.ends_ms === record.ends_ms,
+        'a wrapup begins when it is due, and lasts as long as it should',
+      );
+    }
   }
 
   private cdr(cdr: CdrRecord): void {
-    this.cdrs[cdr.call_type + 2]!++;
     const visit = this.by_cid.get(cdr.cid);
     must(visit !== undefined && !visit.final, 'no CDR follows the final one of its call');
     must(cdr.rejected === visit.refusal_cdrs, 'a CDR counts the rejections before it');
@@ -186,15 +237,11 @@ export class Audit {
       return;
     }
     visit.final = true;
-    this.engine.wait_count++;
-    this.flow(visit.flow).wait_count++;
-    if (cdr.call_type !== 0) return;
-    this.flow(visit.flow).talk_count++;
-    this.agent(cdr.agent_id).talk_count++;
+    this.tally.ended(cdr);
   }
 
   /** After a turn: everything that it touched. */
-  turned(calls: Iterable<number>, agents: Iterable<number>, ended: readonly CallEvent[]): void {
+  turned(calls: Iterable<number>, agents: Iterable<number>, events: readonly CallEvent[]): void {
     const { acd } = this.dispatcher;
     for (const row of calls) {
       const call = acd.call_rows.get(row);
@@ -210,20 +257,15 @@ export class Audit {
       );
       checkAgent(agent, held as NonNullable<(typeof held)[number]>[]);
     }
-    for (const event of ended) this.ended(event);
+    for (const event of events) this.ended(event);
+    must(this.wrapups_due.length === 0, 'a wrapup follows a call');
     if (acd.internal_dispatching) {
       for (const { waiting, available } of acd.skills.values()) {
         must(waiting.rtp.size === 0 || available.rtp.size === 0, 'a waiting call and a free agent have met');
         must(waiting.msrp.size === 0 || available.msrp.size === 0, 'a waiting chat and its agent have met');
       }
     }
-    const row = acd.statistics.engine;
-    must(row.onhold_calls === this.onhold, 'calls on hold, counted by the events');
-    must(row.incalls === this.engine.incalls, 'incalls, counted over the trace');
-    must(row.dist_incalls === this.engine.dist_incalls, 'deliveries, counted over the trace');
-    must(row.answ_incalls === this.engine.answ_incalls, 'answers, counted over the trace');
-    must(row.aban_incalls === this.engine.aban_incalls, 'abandoned calls, counted over the trace');
-    must(row.wait_count === this.engine.wait_count, 'ended calls, counted by their CDRs');
+    this.tally.checkEngine();
   }
 
   private ended(event: CallEvent): void {
@@ -238,53 +280,22 @@ export class Audit {
   /** Everything, counted from scratch. */
   everything(): void {
     checkInvariants(this.dispatcher);
-    const { acd } = this.dispatcher;
-    must(acd.calls.size === this.visits.size, 'the calls that there are, counted by the events');
-    for (const flow of acd.flows.values()) {
-      const own = this.flows.get(flow.config.id) ?? new Counters();
-      for (const name of [
-        'incalls',
-        'dist_incalls',
-        'answ_incalls',
-        'aban_incalls',
-        'wait_count',
-        'talk_count',
-      ] as const)
-        must(flow[name] === own[name], `${name} of flow ${flow.config.id}, counted over the trace`);
-    }
-    for (const agent of acd.agents.values()) {
-      const own = this.agents.get(agent.config.id) ?? new Counters();
-      for (const name of ['dist_incalls', 'answ_incalls', 'aban_incalls', 'talk_count'] as const)
-        must(agent[name] === own[name], `${name} of agent ${agent.config.id}, counted over the trace`);
-    }
+    must(
+      this.dispatcher.acd.calls.size === this.visits.size,
+      'the calls that there are, counted by the events',
+    );
+    this.tally.checkEverything();
   }
 
-  /** A flow or an agent that is no longer there starts from 0 when it returns. */
+  /** Who is no longer provisioned and has left is as new when he returns. */
   forgetGone(): void {
-    const { acd } = this.dispatcher;
-    for (const id of this.flows.keys()) if (!acd.flows.has(id)) this.flows.delete(id);
-    for (const id of this.agents.keys()) if (!acd.agents.has(id)) this.agents.delete(id);
-  }
-
-  private flow(id: string): Counters {
-    return counters(this.flows, id);
-  }
-
-  private agent(id: string): Counters {
-    return counters(this.agents, id);
+    this.tally.forgetGone();
+    for (const id of this.wrapup_ends.keys())
+      if (!this.dispatcher.acd.agents.has(id)) this.wrapup_ends.delete(id);
   }
 }
 
-function withAgent(state: string): boolean {
+/** Whether a call in that state has been delivered. */
+function hasAgent(state: CallState | ''): boolean {
   return state === 'toagent' || state === 'preagent';
-}
-
-function level(state: string): number {
-  return state === '' || state === 'ended' || state === 'toagent' ? 0 : 1;
-}
-
-function counters(of: Map<string, Counters>, id: string): Counters {
-  let found = of.get(id);
-  if (found === undefined) of.set(id, (found = new Counters()));
-  return found;
 }

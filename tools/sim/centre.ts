@@ -5,6 +5,8 @@ import type { Dice } from './dice.js';
 export const FLOWS = ['sales', 'help', 'billing', 'chat', 'vip'];
 const SKILLS = ['talk', 'fix', 'count'];
 const MEDIA = '10.3.0.1';
+/** Where the proxies stand that ring several phones at once; agents' own phones are at 10.2. */
+export const PROXIES = '10.4.';
 
 export function drawProvisioning(dice: Dice, agents: number, before: Provisioning | undefined): Provisioning {
   const flows = FLOWS.map((id, index) => ({
@@ -26,8 +28,8 @@ export function drawProvisioning(dice: Dice, agents: number, before: Provisionin
   }));
   const staff: AgentConfig[] = [];
   for (let n = 1; n <= agents; n++) {
-    // Some are known by a name that takes a while to be looked up.
-    const host = n % 7 === 0 ? `desk${n}.example` : `10.2.0.${n}`;
+    // Some are known by a name that takes a while to be looked up, some are reached through a proxy that forks.
+    const host = n % 7 === 0 ? `desk${n}.example` : `${n % 5 === 2 ? PROXIES : '10.2.'}0.${n}`;
     staff.push({
       id: `a${n}`,
       location: `sip:a${n}@${host}`,

@@ -2,7 +2,7 @@
 import type { TimerWheel } from '../../core/timers.js';
 import type { Dice } from './dice.js';
 
-/** Per cent of datagrams that suffer each. */
+/** Per cent of datagrams that suffer each, and per cent of a thread's wake-ups at which it stalls. */
 export interface Faults {
   lost: number;
   doubled: number;
@@ -10,10 +10,11 @@ export interface Faults {
   cut: number;
   /** Largest difference between the times that two datagrams take, ms: more than their distance reorders them. */
   jitter_ms: number;
+  stalled: number;
 }
 
-export const ALL_FAULTS: Faults = { lost: 4, doubled: 3, late: 3, cut: 0.5, jitter_ms: 60 };
-export const NO_FAULTS: Faults = { lost: 0, doubled: 0, late: 0, cut: 0, jitter_ms: 0 };
+export const ALL_FAULTS: Faults = { lost: 4, doubled: 3, late: 3, cut: 0.5, jitter_ms: 60, stalled: 0.05 };
+export const NO_FAULTS: Faults = { lost: 0, doubled: 0, late: 0, cut: 0, jitter_ms: 0, stalled: 0 };
 
 const LATEST_MS = 4_000;
 

@@ -4,7 +4,11 @@ import type { Dice } from './dice.js';
 import type { Incoming, Manners, Phone } from './phone.js';
 
 /** Every class of refusal, those that are the agent's own and those that the call is to blame for. */
-const REFUSALS = [302, 400, 403, 404, 408, 415, 480, 486, 486, 488, 500, 503, 600, 603, 606];
+const REFUSALS = [
+  300, 302, 380, 400, 401, 403, 404, 407, 408, 410, 415, 420, 480, 484, 486, 486, 487, 488, 491, 500, 501,
+  503, 504, 600, 603, 604, 606,
+];
+const MEDIA_REFUSALS = [404, 480, 486, 488, 500, 503, 603];
 /** Nobody talks longer, so that a simulation ends. */
 const LONGEST_TALK_MS = 120_000;
 
@@ -25,10 +29,15 @@ abstract class Person implements Manners {
 
   reinvited(invite: Incoming): void {
     const { phone, dice } = this;
-    const status = dice.chance(94) ? 200 : dice.pick([488, 491, 500, 481]);
+    if (dice.chance(2)) {
+      // Both at once.
+      phone.call(phone.sdp);
+      return phone.answer(invite, 491);
+    }
+    const status = dice.chance(94) ? 200 : dice.pick([488, 491, 500, 481, 408]);
     const answer = (): void => phone.answer(invite, status, status === 200 ? phone.sdp : '');
     if (dice.chance(70)) answer();
-    else phone.after(dice.between(1, 400), answer);
+    else phone.after(dice.between(1, dice.chance(3) ? 10_000 : 400), answer);
   }
 
   answered(response: SipResponse, _first: boolean): void {
@@ -39,30 +48,52 @@ abstract class Person implements Manners {
     return '';
   }
 
-  progress(_status: number): void {}
+  progress(_response: SipResponse): void {}
 
   over(): void {}
 }
 
-/** Puts the other side on hold and back, until the call ends. */
-function holdNowAndThen(phone: Phone, dice: Dice): void {
-  phone.after(dice.between(500, 15_000), () => {
+/** On hold, or back. */
+function turnHold(phone: Phone): void {
+  const held = phone.sdp.includes('a=sendonly');
+  phone.sdp = held ? phone.sdp.replace('a=sendonly\r\n', '') : `${phone.sdp}a=sendonly\r\n`;
+}
+
+/** Does something inside the dialog, now and again, until the call ends. */
+function restless(phone: Phone, dice: Dice, first_ms = dice.between(500, 15_000)): void {
+  phone.after(first_ms, () => {
     if (phone.state !== 'talking' || phone.leaving) return;
-    if (!phone.busy) {
-      const held = phone.sdp.includes('a=sendonly');
-      phone.sdp = held ? phone.sdp.replace('a=sendonly\r\n', '') : `${phone.sdp}a=sendonly\r\n`;
-      phone.call(phone.sdp);
-    }
-    holdNowAndThen(phone, dice);
+    if (!phone.busy) fidget(phone, dice);
+    restless(phone, dice);
   });
+}
+
+function fidget(phone: Phone, dice: Dice): void {
+  switch (dice.between(1, 8)) {
+    case 1:
+      return phone.say('INFO', '');
+    case 2:
+      return phone.say('UPDATE', '');
+    case 3:
+      turnHold(phone);
+      return phone.say('UPDATE', phone.sdp);
+    case 4:
+      phone.call(phone.sdp);
+      return phone.after(dice.between(50, 400), () => phone.takeBack());
+    default:
+      turnHold(phone);
+      phone.call(phone.sdp);
+  }
 }
 
 export class Caller extends Person {
   private readonly offersLate: boolean;
+  private early = false;
 
   constructor(phone: Phone, dice: Dice) {
     super(phone, dice);
-    this.offersLate = dice.chance(8);
+    // Without an offer it is audio that is asked for.
+    this.offersLate = !phone.chat && dice.chance(8);
     phone.acknowledges = !dice.chance(2);
     const roll = dice.between(1, 100);
     let patience_ms = dice.between(20_000, 240_000);
@@ -71,7 +102,8 @@ export class Caller extends Person {
     phone.call(
       this.offersLate ? '' : dice.chance(1) ? phone.sdp.slice(0, phone.sdp.indexOf('m=')) : phone.sdp,
     );
-    phone.after(patience_ms, () => phone.hangUp());
+    // Some never hang up: the agent has to.
+    if (roll < 100) phone.after(patience_ms, () => phone.hangUp());
     if (dice.chance(4)) {
       phone.after(dice.between(10, 60_000), () => {
         // Gone without BYE: the engine has to find out.
@@ -81,9 +113,17 @@ export class Caller extends Person {
     }
   }
 
+  override progress(response: SipResponse): void {
+    if (this.early || response.toTag === '' || !this.dice.chance(3)) return;
+    this.early = true;
+    this.phone.say('UPDATE', this.dice.chance(50) ? this.phone.sdp : '', response);
+  }
+
   override answered(response: SipResponse, first: boolean): void {
     super.answered(response, first);
-    if (first && this.dice.chance(15)) holdNowAndThen(this.phone, this.dice);
+    if (!first || !this.dice.chance(20)) return;
+    // Some at once, before anything has settled.
+    restless(this.phone, this.dice, this.dice.chance(30) ? this.dice.between(1, 50) : undefined);
   }
 
   protected override ackBody(response: SipResponse): string {
@@ -121,7 +161,7 @@ export class Agent extends Person {
   private talk(roll: number): void {
     const { phone, dice } = this;
     if (roll <= 23) {
-      phone.after(dice.between(0, 1_200), () => phone.hangUp());
+      phone.after(dice.chance(30) ? 0 : dice.between(0, 1_200), () => phone.hangUp());
       return;
     }
     if (roll <= 26) {
@@ -133,7 +173,8 @@ export class Agent extends Person {
     }
     // Most often the caller hangs up first; some agents notice that late.
     phone.after(dice.chance(80) ? dice.between(2_000, 30_000) : LONGEST_TALK_MS, () => phone.hangUp());
-    if (dice.chance(8)) holdNowAndThen(phone, dice);
+    // Here is the place for agents who transfer: a REFER as one more thing to do in mid-call.
+    if (dice.chance(10)) restless(phone, dice);
   }
 }
 
@@ -147,7 +188,7 @@ export class MediaServer extends Person {
       return;
     }
     if (roll <= 8) {
-      phone.answer(invite, dice.pick([404, 480, 486, 500, 503, 603]));
+      phone.answer(invite, dice.pick(MEDIA_REFUSALS));
       return phone.end();
     }
     if (dice.chance(10)) phone.answer(invite, 183, dice.chance(50) ? phone.sdp : '');

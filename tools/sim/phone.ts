@@ -4,6 +4,7 @@
  */
 import { buildResponse } from '../../core/sip/build.js';
 import type { SipRequest, SipResponse } from '../../core/sip/message.js';
+import { parseUri } from '../../core/sip/uri.js';
 import type { Timer, TimerWheel } from '../../core/timers.js';
 
 const T1_MS = 500;
@@ -11,17 +12,19 @@ const T2_MS = 4_000;
 const TIMEOUT_MS = 64 * T1_MS;
 /** How long a phone that has hung up answers what still comes. */
 const LINGER_MS = 40_000;
-const ENGINE = { host: '192.0.2.1', port: 5060 };
+const ENGINE = '192.0.2.1';
+const SIP_PORT = 5060;
 
 export interface PhoneNet {
   readonly timers: TimerWheel;
-  send(phone: Phone, text: string): void;
+  /** @param port of the engine's */
+  send(phone: Phone, text: string, port: number): void;
   /** A token that was not used before. */
   token(): string;
   /** A 2xx was sent again for as long as it may be, and no ACK came. */
   unacknowledged(phone: Phone): void;
   /** The phone will answer nothing any more. */
-  forget(phone: Phone): void;
+  forget(who: { readonly callId: string }): void;
 }
 
 /** What a phone does when something happens to it. */
@@ -32,8 +35,8 @@ export interface Manners {
   reinvited(invite: Incoming): void;
   /** The engine's final response to an INVITE of ours; for a 2xx the ACK is ours to send. */
   answered(response: SipResponse, first: boolean): void;
-  /** A provisional response to our first INVITE. */
-  progress(status: number): void;
+  /** A provisional response to our first INVITE, before it is answered. */
+  progress(response: SipResponse): void;
   /** The call is over, whoever ended it. */
   over(): void;
 }
@@ -52,6 +55,8 @@ interface Outgoing {
   readonly cseq: number;
   readonly branch: string;
   readonly text: string;
+  /** The engine's port that it goes to. */
+  readonly port: number;
   interval_ms: number;
   again: Timer | undefined;
   deadline: Timer | undefined;
@@ -74,7 +79,7 @@ export class Phone {
   /** `a=` line of the stream's direction, and its port. */
   sdp: string;
   private remoteTarget: string;
-  private localTag: string;
+  readonly tag: string;
   private local: string;
   private remote: string;
   private cseq = 0;
@@ -90,11 +95,11 @@ export class Phone {
     readonly host: string,
     readonly callId: string,
     uri: string,
-    chat: boolean,
+    readonly chat: boolean,
   ) {
-    this.localTag = net.token();
+    this.tag = net.token();
     this.remoteTarget = uri;
-    this.local = `"${user}" <sip:${user}@${host}>;tag=${this.localTag}`;
+    this.local = `"${user}" <sip:${user}@${host}>;tag=${this.tag}`;
     this.remote = `<${uri}>`;
     this.sdp = description(host, chat);
   }
@@ -139,13 +144,14 @@ export class Phone {
     if (status >= 200 && status < 300 && refreshes)
       headers.push(['Require', 'timer'], ['Session-Expires', `${this.session_s};refresher=uac`]);
     incoming.status = status;
-    incoming.last = buildResponse(request, ENGINE, status, {
-      ...(status === 100 ? {} : { toTag: this.localTag }),
+    const source = { host: ENGINE, port: request.via.port };
+    incoming.last = buildResponse(request, source, status, {
+      ...(status === 100 ? {} : { toTag: this.tag }),
       contact: this.contact,
       headers,
       ...(body === '' ? {} : { body, contentType: 'application/sdp' }),
     });
-    this.put(incoming.last);
+    this.put(incoming.last, incoming.request.via.port);
     if (request.method !== 'INVITE' || status < 200) return;
     if (status < 300) {
       this.remoteTarget = request.contact?.uri ?? this.remoteTarget;
@@ -161,7 +167,7 @@ export class Phone {
     this.remoteTarget = response.contact?.uri ?? this.remoteTarget;
     this.remote = response.header('to') ?? this.remote;
     client.ack = this.build('ACK', client.cseq, this.newBranch(), body, '');
-    if (this.acknowledges) this.put(client.ack);
+    if (this.acknowledges) this.put(client.ack, this.remotePort);
   }
 
   /** Ends the call as it stands: CANCEL, a refusal or BYE. */
@@ -183,6 +189,18 @@ export class Phone {
     return this.hungUp;
   }
 
+  /** UPDATE, INFO or MESSAGE; before the call is answered, inside the dialog that `early` has begun. */
+  say(method: string, body: string, early?: SipResponse): void {
+    const headers = method === 'UPDATE' ? this.timerHeaders('uac') : '';
+    const to = early?.header('to') ?? this.remote;
+    this.request(method, body, headers, { to });
+  }
+
+  /** Takes back a re-INVITE that has not been answered. */
+  takeBack(): void {
+    if (this.invite?.provisional && this.state === 'talking') this.cancel();
+  }
+
   bye(): void {
     this.hungUp = true;
     this.request('BYE', '', '');
@@ -192,8 +210,8 @@ export class Phone {
   private cancel(): void {
     const invite = this.invite;
     if (invite === undefined || invite.status !== 0) return;
-    this.request('CANCEL', '', '', invite);
-    this.net.timers.set(TIMEOUT_MS, () => this.end());
+    this.request('CANCEL', '', '', { cancelled: invite });
+    if (this.state === 'calling') this.net.timers.set(TIMEOUT_MS, () => this.end());
   }
 
   end(): void {
@@ -207,6 +225,11 @@ export class Phone {
     });
   }
 
+  /** The engine's port that requests inside the dialog go to. */
+  private get remotePort(): number {
+    return parseUri(this.remoteTarget)?.port || SIP_PORT;
+  }
+
   private get contact(): string {
     return `<sip:${this.user}@${this.host}:5060>`;
   }
@@ -215,20 +238,34 @@ export class Phone {
     return `z9hG4bK${this.net.token()}`;
   }
 
-  private build(method: string, cseq: number, branch: string, body: string, headers: string): string {
+  private build(
+    method: string,
+    cseq: number,
+    branch: string,
+    body: string,
+    headers: string,
+    to = this.remote,
+  ): string {
     const content = body === '' ? '' : 'Content-Type: application/sdp\r\n';
-    return `${method} ${this.remoteTarget} SIP/2.0\r\nVia: SIP/2.0/UDP ${this.host}:5060;branch=${branch};rport\r\nMax-Forwards: 70\r\nFrom: ${this.local}\r\nTo: ${this.remote}\r\nCall-ID: ${this.callId}\r\nCSeq: ${cseq} ${method}\r\nContact: ${this.contact}\r\n${headers}${content}Content-Length: ${body.length}\r\n\r\n${body}`;
+    return `${method} ${this.remoteTarget} SIP/2.0\r\nVia: SIP/2.0/UDP ${this.host}:5060;branch=${branch};rport\r\nMax-Forwards: 70\r\nFrom: ${this.local}\r\nTo: ${to}\r\nCall-ID: ${this.callId}\r\nCSeq: ${cseq} ${method}\r\nContact: ${this.contact}\r\n${headers}${content}Content-Length: ${body.length}\r\n\r\n${body}`;
   }
 
-  private request(method: string, body: string, headers: string, cancelled?: Outgoing): Outgoing {
+  private request(
+    method: string,
+    body: string,
+    headers: string,
+    { cancelled, to = this.remote }: { cancelled?: Outgoing; to?: string } = {},
+  ): Outgoing {
     const cseq = cancelled?.cseq ?? ++this.cseq;
     const branch = cancelled?.branch ?? this.newBranch();
-    const text = this.build(method, cseq, branch, body, headers);
+    const text = this.build(method, cseq, branch, body, headers, to);
+    const port = cancelled?.port ?? this.remotePort;
     const client: Outgoing = {
       method,
       cseq,
       branch,
       text,
+      port,
       interval_ms: T1_MS,
       again: undefined,
       deadline: undefined,
@@ -237,7 +274,7 @@ export class Phone {
       ack: '',
     };
     this.outgoing.set(cancelled === undefined ? branch : `${branch} CANCEL`, client);
-    this.put(text);
+    this.put(text, port);
     this.arm(client);
     client.deadline = this.net.timers.set(TIMEOUT_MS, () => {
       this.stop(client);
@@ -249,7 +286,7 @@ export class Phone {
 
   private arm(client: Outgoing): void {
     client.again = this.net.timers.set(client.interval_ms, () => {
-      this.put(client.text);
+      this.put(client.text, client.port);
       client.interval_ms *= 2;
       if (client.method !== 'INVITE') client.interval_ms = Math.min(client.interval_ms, T2_MS);
       this.arm(client);
@@ -269,14 +306,14 @@ export class Phone {
         this.net.unacknowledged(this);
         return this.bye();
       }
-      this.put(incoming.last);
+      this.put(incoming.last, incoming.request.via.port);
       this.repeat(incoming, Math.min(interval_ms * 2, T2_MS), until_ms);
     });
   }
 
-  private put(text: string): void {
+  private put(text: string, port: number): void {
     if (this.deaf) return;
-    for (let i = 0; i < this.copies; i++) this.net.send(this, text);
+    for (let i = 0; i < this.copies; i++) this.net.send(this, text, port);
   }
 
   // What it hears.
@@ -295,7 +332,7 @@ export class Phone {
     const isInvite = client.method === 'INVITE';
     if (client.status !== 0) {
       if (isInvite && status >= 200 && client.ack !== '' && (status >= 300 || this.acknowledges))
-        this.put(client.ack);
+        this.put(client.ack, status < 300 ? this.remotePort : client.port);
       return;
     }
     if (status < 200) {
@@ -304,7 +341,7 @@ export class Phone {
       this.stop(client);
       if (client === this.invite && this.state === 'calling') {
         if (this.hungUp) this.cancel();
-        else this.manners.progress(status);
+        else this.manners.progress(response);
       }
       return;
     }
@@ -315,7 +352,7 @@ export class Phone {
     if (status >= 300) {
       const to = response.header('to') ?? '';
       client.ack = `ACK ${client.text.slice(7, client.text.indexOf('\r\n'))}\r\nVia: SIP/2.0/UDP ${this.host}:5060;branch=${client.branch};rport\r\nMax-Forwards: 70\r\nFrom: ${this.local}\r\nTo: ${to}\r\nCall-ID: ${this.callId}\r\nCSeq: ${client.cseq} ACK\r\nContent-Length: 0\r\n\r\n`;
-      this.put(client.ack);
+      this.put(client.ack, client.port);
       if (first || status === 408 || status === 481) return this.end();
       return;
     }
@@ -334,7 +371,7 @@ export class Phone {
     const key = `${request.via.branch} ${method}`;
     const known = this.incoming.get(key);
     if (known !== undefined) {
-      if (known.last !== '') this.put(known.last);
+      if (known.last !== '') this.put(known.last, request.via.port);
       return;
     }
     const incoming: Incoming = { request, status: 0, last: '', acknowledged: false, timer: undefined };
@@ -357,7 +394,7 @@ export class Phone {
     if (this.state === 'idle') {
       const { request } = incoming;
       this.state = 'invited';
-      this.local = `${request.header('to') ?? ''};tag=${this.localTag}`;
+      this.local = `${request.header('to') ?? ''};tag=${this.tag}`;
       this.remote = request.header('from') ?? '';
       this.remoteTarget = request.contact?.uri ?? '';
       return this.manners.invited(incoming);

@@ -1,0 +1,164 @@
+/** The simulator's checks can fail: bugs are planted in the running engine, one at a time, and each is noticed. */
+import t from 'tap';
+import { AgentDesk } from '../../core/acd/agent-desk.js';
+import { OrderedSet } from '../../core/acd/ordered-set.js';
+import type { StoreRecord } from '../../core/acd/records.js';
+import { Statistics } from '../../core/acd/statistics.js';
+import type { Decision, Report } from '../../core/messages.js';
+import { OwnDescription } from '../../core/sip/own-description.js';
+import { Session } from '../../core/sip/session.js';
+import { type Plant, simulate } from '../../tools/sim/world.js';
+
+const CALLS = 2_000;
+
+/** Lets the first `skip` of those that fit pass, and does something to the next one. */
+function nth<T>(skip: number, fits: (message: T) => boolean, then: (message: T) => T[]): (message: T) => T[] {
+  let seen = 0;
+  return (message) => (fits(message) && seen++ === skip ? then(message) : [message]);
+}
+
+const lost = (): [] => [];
+const isFinal = (record: StoreRecord): boolean => record.kind === 'cdr' && record.call_type !== -2;
+const isRejection = (record: StoreRecord): boolean => record.kind === 'cdr' && record.call_type === -2;
+/** Datagrams that begin so are never sent. */
+const unsent = (start: string) => (text: string) => (text.startsWith(start) ? [] : [text]);
+
+/** Bugs on the way from one part of the engine to the next. */
+const between: Record<string, { plant: () => Plant; check: RegExp }> = {
+  'a final CDR is lost': { plant: () => ({ record: nth(40, isFinal, lost) }), check: /has its final CDR/ },
+  "a rejection's CDR is lost": {
+    plant: () => ({ record: nth(4, isRejection, lost) }),
+    check: /counts the rejections before it/,
+  },
+  'a CDR is written twice': {
+    plant: () => ({ record: nth(40, isFinal, (record) => [record, record]) }),
+    check: /no CDR follows/,
+  },
+  "a caller's leaving is never told": {
+    plant: () => ({ report: nth<Report>(20, (report) => report.kind === 'caller_gone', lost) }),
+    check: /have the same calls/,
+  },
+  'the end of a call is never carried out': {
+    plant: () => ({ decision: nth<Decision>(5, ({ kind }) => kind === 'end', lost) }),
+    check: /have the same calls/,
+  },
+  'no ACK is ever sent': { plant: () => ({ sent: unsent('ACK ') }), check: /acknowledged/ },
+  'no CANCEL is ever sent': { plant: () => ({ sent: unsent('CANCEL ') }), check: /is cancelled/ },
+  'no BYE reaches an agent': { plant: () => ({ sent: unsent('BYE sip:a') }), check: /outlives its call/ },
+  'a message that nobody can read is sent': {
+    plant: () => ({
+      sent: nth(
+        100,
+        () => true,
+        (text) => [text.replace('CSeq:', 'CSeqs:')],
+      ),
+    }),
+    check: /its own parser takes/,
+  },
+};
+
+for (const [name, { plant, check }] of Object.entries(between)) {
+  t.test(`it is noticed when ${name}`, async (t) => {
+    const { failure } = simulate({ seed: 1, calls: CALLS, faults: 'all', plant: plant() }, () => 0);
+    t.match(failure?.check, check);
+    t.ok((failure?.last.length ?? 0) > 10, 'the last events are shown');
+  });
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: methods of any class, private ones too, are replaced by broken ones
+type Method = (this: any, ...args: any[]) => any;
+
+/** Bugs within a part: a method of one of its classes, given the sound one, becomes another. */
+const within: Record<
+  string,
+  { of: { prototype: object }; method: string; broken: (sound: Method) => Method; check: RegExp }
+> = {
+  'an agent who has a call goes on being free': {
+    of: AgentDesk,
+    method: 'take',
+    broken: (sound) =>
+      function (agent, media, flow) {
+        sound.call(this, agent, media, flow);
+        this.change(agent, 'free', true, null);
+      },
+    check: /has an agent|one audio call|held by the calls|is idle/,
+  },
+  'an agent is left incall': {
+    of: AgentDesk,
+    method: 'release',
+    broken: () => () => {},
+    check: /is held by its calls|held by the calls/,
+  },
+  'a wrapup is skipped': {
+    of: AgentDesk,
+    method: 'release',
+    broken: (sound) =>
+      function (agent, media, flow) {
+        sound.call(this, agent, media, flow, 'free');
+      },
+    check: /a wrapup follows/,
+  },
+  'a wrapup is a second too long': {
+    of: AgentDesk,
+    method: 'startWrapup',
+    broken: (sound) =>
+      function (agent, wrapup_s) {
+        sound.call(this, agent, wrapup_s + 1);
+      },
+    check: /lasts as long as it should/,
+  },
+  'the call that came last goes first': {
+    of: OrderedSet,
+    method: 'first',
+    broken: () =>
+      function () {
+        return this.at(this.size - 1);
+      },
+    check: /in its order/,
+  },
+  'refusals are not counted': {
+    of: Statistics,
+    method: 'refused',
+    broken: () => () => {},
+    check: /rej_incalls/,
+  },
+  'talk is counted for the flow only': {
+    of: Statistics,
+    method: 'talked',
+    broken: () => (flow, _agent, talk_s) => {
+      flow.talk_sum_s += talk_s;
+      flow.talk_count++;
+    },
+    check: /of agent/,
+  },
+  'the version of an SDP does not grow': {
+    of: OwnDescription,
+    method: 'signed',
+    broken: (sound) =>
+      function (sdp, sentBy) {
+        this.version = 1;
+        return sound.call(this, sdp, sentBy);
+      },
+    check: /one more with each change/,
+  },
+  'a fork that answered second is not hung up': {
+    of: Session,
+    method: 'endFork',
+    broken: () => () => {},
+    check: /is acknowledged|outlives its call/,
+  },
+};
+
+for (const [name, { of, method, broken, check }] of Object.entries(within)) {
+  t.test(`it is noticed when ${name}`, async (t) => {
+    const methods = of.prototype as Record<string, Method>;
+    const sound = methods[method];
+    if (sound === undefined) return t.fail(`there is a method ${method}`);
+    methods[method] = broken(sound);
+    t.teardown(() => {
+      methods[method] = sound;
+    });
+    const { failure } = simulate({ seed: 1, calls: CALLS, faults: 'all' }, () => 0);
+    t.match(failure?.check, check);
+  });
+}

@@ -1,0 +1,126 @@
+/** The dispatcher's thread of the simulation: what workers/dispatcher-thread.ts does, with the audit looking on. */
+import type { CallEvent, Command } from '../../core/acd/commands.js';
+import { Dispatcher, type DispatcherOptions } from '../../core/acd/dispatcher.js';
+import type { StoreRecord } from '../../core/acd/records.js';
+import type { Decision, Report } from '../../core/messages.js';
+import type { TimerWheel } from '../../core/timers.js';
+import { recordCodec } from '../../ipc/catalogue.js';
+import { Audit } from './audit.js';
+import type { Clock } from './clock.js';
+import { SimLink } from './link.js';
+import { SimThread } from './thread.js';
+import type { SimWorker } from './worker.js';
+
+const SPILL_RETRY_MS = 5;
+/** So few that a stall of the thread leaves reports in the rings. */
+const REPORTS_AT_ONCE = 256;
+const RECORD_LINK_BYTES = 1 << 16;
+
+/** What the dispatcher finds around it. */
+export interface DispatcherWorld {
+  readonly timers: TimerWheel;
+  note(what: string, text: string): void;
+  wakeDelay_ms(): number;
+  /** Before a decision or a record goes its way: what becomes of it. */
+  deciding(decision: Decision): readonly Decision[];
+  recording(record: StoreRecord): readonly StoreRecord[];
+  /** A call has ended, or was not taken. */
+  ended(call: string): void;
+}
+
+export class SimDispatcher extends SimThread {
+  readonly audit: Audit;
+  dispatcher: Dispatcher;
+  private readonly records = new SimLink('dispatcher to store', RECORD_LINK_BYTES, recordCodec);
+  private commanded = false;
+
+  constructor(
+    private readonly around: DispatcherWorld,
+    clock: Clock,
+    private readonly options: DispatcherOptions,
+    private readonly workers: readonly SimWorker[],
+  ) {
+    super(around.timers, clock, () => around.wakeDelay_ms());
+    this.dispatcher = this.build();
+    this.audit = new Audit(this.dispatcher, options.wrapup_s);
+  }
+
+  /** The only place where a dispatcher is made: also where one would come back from its journal. */
+  private build(): Dispatcher {
+    return new Dispatcher(this.options, this.timers, 1);
+  }
+
+  command(command: Command): void {
+    this.turn(() => {
+      this.around.note('command', JSON.stringify(command));
+      this.commanded = command.kind === 'dispatch';
+      this.audit.commanded(command);
+      this.dispatcher.command(command);
+      this.drain();
+      this.commanded = false;
+      this.audit.obeyed();
+    });
+  }
+
+  protected override readLinks(): boolean {
+    let more = false;
+    for (const { index, reports } of this.workers) {
+      const read = reports.reader.drain((report) => this.hear(report, index), REPORTS_AT_ONCE);
+      more ||= read >= REPORTS_AT_ONCE;
+    }
+    return more;
+  }
+
+  protected override expired(): void {
+    this.drain();
+  }
+
+  protected override flush(): void {
+    let left = false;
+    for (const worker of this.workers) {
+      const flushed = worker.decisions.flush();
+      if (flushed.told) worker.ring();
+      left ||= flushed.left;
+    }
+    if (left) this.timers.set(SPILL_RETRY_MS, () => {});
+  }
+
+  private hear(report: Report, worker: number): void {
+    this.around.note(`report, worker ${worker}`, JSON.stringify(report));
+    const cid = this.dispatcher.nextCid;
+    this.audit.hears(report);
+    this.dispatcher.report(report, worker);
+    const taken = this.dispatcher.nextCid !== cid;
+    this.audit.arrives(report, taken, cid);
+    if (report.kind === 'arrived' && !taken) this.around.ended(report.call);
+    this.drain();
+  }
+
+  /** What a turn of the state machine produced goes its way, and is held against the audit's books. */
+  private drain(): void {
+    const { out } = this.dispatcher;
+    if (out.empty) return;
+    const events: CallEvent[] = [...out.call_events];
+    for (const event of events) {
+      this.audit.moved(event, this.commanded);
+      if (event.state === 'ended') this.around.ended(event.call_id);
+    }
+    for (const event of out.events) this.audit.agentIs(event);
+    for (const { worker, decision } of out.decisions) {
+      this.audit.decided(decision);
+      for (const told of this.around.deciding(decision)) this.workers[worker]!.decisions.writer.send(told);
+    }
+    for (const record of out.records) {
+      for (const sent of this.around.recording(record)) this.records.writer.send(sent);
+    }
+    // The audit is the store: it reads what has come through the catalogue.
+    this.records.flush();
+    this.records.reader.drain((record) => {
+      this.around.note('record', JSON.stringify(record));
+      this.audit.stored(record);
+    }, Number.POSITIVE_INFINITY);
+    this.audit.turned(out.calls, out.agents, events);
+    this.audit.forgetGone();
+    out.clear();
+  }
+}

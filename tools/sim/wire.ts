@@ -1,0 +1,427 @@
+/**
+ * What the engine sends, held against the transaction and dialog rules of RFC 3261: one conversation for each
+ * Call-ID, with what came in and what went out, kept apart from the engine's own transactions and dialogs.
+ */
+import type { SipMessage, SipRequest, SipResponse } from '../../core/sip/message.js';
+import { Described } from './described.js';
+import { found, must } from './violation.js';
+
+/** 64 T1, less what a drifting clock takes off it. */
+const LONG_MS = 31_000;
+/** Timer I, likewise. */
+const CONFIRMED_MS = 4_900;
+/** After the end of its call a leg has this long to be hung up: an ACK may be waited for before. */
+const HANG_UP_MS = 70_000;
+/** A conversation without a word for so long is over. */
+const QUIET_MS = 100_000;
+/** A request that is no INVITE has an answer after this: it may be carried to the other side first. */
+const ANSWER_MS = 40_000;
+
+/** What a request is answered with that cannot be read; without a transaction. */
+const UNREADABLE = new Set([400, 505, 513]);
+
+/** A request of the engine's. */
+interface Client {
+  readonly request: SipRequest;
+  readonly sent_ms: number;
+  provisional: boolean;
+  /** The first final status that came; 0 before. */
+  status: number;
+  /** To header of a refusal, which its ACK repeats. */
+  to: string;
+  cancelled_ms: number;
+  /** Of an INVITE: its ACK to each dialog that a 2xx made, by To-tag; '' before it was sent. */
+  readonly acks: Map<string, string>;
+  /** The 2xx's, by To-tag. */
+  readonly answers: Map<string, SipResponse>;
+}
+
+/** A request of the peer's. */
+interface Server {
+  readonly request: SipRequest;
+  readonly came_ms: number;
+  /** The last response, and its status; 0 before. */
+  status: number;
+  last: string;
+  finished_ms: number;
+  acknowledged: boolean;
+  /** It came again when the engine may have forgotten it: as a retransmission or as new, who knows. */
+  stale: boolean;
+}
+
+/** One peer's end of a conversation, by his tag. */
+interface Dialog {
+  established: boolean;
+  /** A BYE went out, or came and was answered. */
+  over: boolean;
+  /** CSeq of the engine's last request in it. */
+  cseq: number;
+  /** Where he wants requests: each Contact that he has shown. */
+  readonly contacts: Set<string>;
+}
+
+interface Conversation {
+  /** The call that it belongs to; '' when it made none. */
+  call: string;
+  last_ms: number;
+  /** CSeq of the engine's INVITE that began it. */
+  first_cseq: number;
+  readonly clients: Map<string, Client>;
+  readonly servers: Map<string, Server>;
+  /** Requests that came cut short and could still be answered. */
+  readonly cut: Set<string>;
+  readonly dialogs: Map<string, Dialog>;
+  /** Tags of those whose 2xx came after a refusal had ended the INVITE: hung up or not, the engine owes them nothing. */
+  readonly late: Set<string>;
+  /** The tag of the first peer who answered. */
+  first_tag: string;
+  readonly described: Described;
+}
+
+export class Wire {
+  private readonly conversations = new Map<string, Conversation>();
+  private readonly branches = new Set<string>();
+  /** Calls that have ended, and when. */
+  private readonly ended = new Map<string, number>();
+
+  /** @param now_ms the true time */
+  constructor(private readonly now_ms: () => number) {}
+
+  /** How many calls have ended not long ago. */
+  get endedLately(): number {
+    return this.ended.size;
+  }
+
+  /** The engine made a call of that Call-ID's INVITE. */
+  called(call: string, callId: string): void {
+    const conversation = this.conversations.get(callId);
+    if (conversation !== undefined) conversation.call = call;
+  }
+
+  /** The call has ended. */
+  callEnded(call: string): void {
+    this.ended.set(call, this.now_ms());
+  }
+
+  // What the engine sends.
+
+  /** @param sentBy `host:port` of the socket that it leaves by */
+  sent(message: SipRequest | SipResponse, sentBy: string): void {
+    const conversation = this.conversation(message.callId);
+    if (message.kind === 'request') this.sentRequest(conversation, message, sentBy);
+    else this.sentResponse(conversation, message);
+  }
+
+  private sentRequest(conversation: Conversation, request: SipRequest, sentBy: string): void {
+    const { method } = request;
+    const key = method === 'CANCEL' ? `${request.via.branch} CANCEL` : request.via.branch;
+    const known = method === 'ACK' ? undefined : conversation.clients.get(key);
+    if (known !== undefined) {
+      must(known.request.text === request.text, `${method}: a retransmission is the same again (17.1.1.2)`);
+      must(known.status === 0, `${method}: nothing is sent again that was answered (17.1)`);
+      must(method !== 'INVITE' || !known.provisional, 'no INVITE is sent again after a 1xx (17.1.1.2)');
+      return;
+    }
+    const { via } = request;
+    must(request.headers('via').length === 1, `${method}: one Via, the engine's own`);
+    must(`${via.host}:${via.port}` === sentBy, `${method}: Via names the socket that it leaves by (18.1.1)`);
+    must(via.branch.startsWith('z9hG4bK'), `${method}: the branch begins with the magic cookie (8.1.1.7)`);
+    must(request.maxForwards !== undefined, `${method} has Max-Forwards (8.1.1.6)`);
+    must(request.fromTag !== '', `${method} has a From-tag (8.1.1.3)`);
+    if (method === 'ACK') return this.sentAck(conversation, request);
+    if (method === 'CANCEL') this.sentCancel(conversation, request);
+    else this.sentInDialog(conversation, request);
+    conversation.clients.set(key, {
+      request,
+      sent_ms: this.now_ms(),
+      provisional: false,
+      status: 0,
+      to: '',
+      cancelled_ms: 0,
+      acks: new Map(),
+      answers: new Map(),
+    });
+  }
+
+  /** A request that begins a dialog or stands in one. */
+  private sentInDialog(conversation: Conversation, request: SipRequest): void {
+    const { method, toTag } = request;
+    const { branch } = request.via;
+    must(!this.branches.has(branch), `${method}: a branch is used once (8.1.1.7)`);
+    this.branches.add(branch);
+    if (method === 'INVITE' || method === 'UPDATE') {
+      must(request.contact !== undefined, `${method} has a Contact (8.1.1.8)`);
+      conversation.described.sent(request, true);
+    }
+    if (method === 'INVITE') this.mayInvite(conversation, request);
+    if (toTag === '') {
+      must(method === 'INVITE', `${method} stands in a dialog`);
+      must(request.cseq > conversation.first_cseq, 'INVITE: CSeq grows (12.2.1.1)');
+      conversation.first_cseq = request.cseq;
+      return;
+    }
+    if (method === 'BYE' && conversation.late.has(toTag)) return;
+    const dialog = found(conversation.dialogs.get(toTag), `${method}: there is its dialog (12.2)`);
+    must(dialog.established, `${method}: its dialog is established (12.2)`);
+    must(!dialog.over, `${method}: nothing follows a BYE (15)`);
+    must(request.cseq > Math.max(dialog.cseq, conversation.first_cseq), `${method}: CSeq grows (12.2.1.1)`);
+    dialog.cseq = request.cseq;
+    must(dialog.contacts.has(request.uri), `${method} goes to the peer's Contact (12.2.1.1)`);
+    if (method === 'BYE') this.sentBye(conversation, dialog, toTag);
+  }
+
+  /** No INVITE while another is under way in either direction (14.1). */
+  private mayInvite(conversation: Conversation, request: SipRequest): void {
+    const now_ms = this.now_ms();
+    for (const client of conversation.clients.values()) {
+      if (client.request.method !== 'INVITE' || client.status >= 300) continue;
+      const since_ms = client.cancelled_ms || (client.provisional ? now_ms : client.sent_ms);
+      must(client.status > 0 || now_ms - since_ms >= LONG_MS, 'one INVITE at a time (14.1)');
+      must(client.acks.get(request.toTag) !== '', 'a 2xx is acknowledged before the next INVITE (14.1)');
+    }
+    for (const server of conversation.servers.values()) {
+      if (server.request.method !== 'INVITE' || server.status >= 300) continue;
+      must(server.status >= 200, "no INVITE while the peer's is unanswered (14.1)");
+      this.mustBeAcknowledged(server, 'INVITE');
+    }
+  }
+
+  private sentBye(conversation: Conversation, dialog: Dialog, tag: string): void {
+    dialog.over = true;
+    for (const client of conversation.clients.values())
+      must(client.acks.get(tag) !== '', 'a 2xx is acknowledged before BYE (13.2.2.4)');
+    // Who made the dialog may hang up at any time.
+    if (conversation.first_cseq > 0) return;
+    for (const server of conversation.servers.values())
+      if (server.request.method === 'INVITE' && server.status >= 200) this.mustBeAcknowledged(server, 'BYE');
+  }
+
+  /** As callee: not before the ACK, or before there can be none any more (15). */
+  private mustBeAcknowledged(server: Server, method: string): void {
+    if (server.status >= 300) return;
+    const waited = this.now_ms() - server.finished_ms >= LONG_MS;
+    must(server.acknowledged || waited, `no ${method} before the ACK or Timer H (15)`);
+  }
+
+  private sentCancel(conversation: Conversation, cancel: SipRequest): void {
+    const client = found(
+      conversation.clients.get(cancel.via.branch),
+      'CANCEL has a branch that was used (9.1)',
+    );
+    const { request } = client;
+    must(request.method === 'INVITE', 'CANCEL has the branch of an INVITE (9.1)');
+    must(client.provisional, 'no CANCEL before a 1xx (9.1)');
+    must(client.status === 0, 'no CANCEL after a final response (9.1)');
+    must(cancel.uri === request.uri && cancel.cseq === request.cseq, 'CANCEL has URI and CSeq of its INVITE');
+    for (const name of ['from', 'to'])
+      must(cancel.header(name) === request.header(name), `CANCEL has its INVITE's ${name} (9.1)`);
+    client.cancelled_ms = this.now_ms();
+  }
+
+  private sentAck(conversation: Conversation, ack: SipRequest): void {
+    if (conversation.late.has(ack.toTag)) return;
+    const invite = found(inviteOf(conversation, ack.cseq), 'an ACK has the CSeq of an INVITE (13.2.2.4)');
+    must(invite.status > 0, 'no ACK before a final response (13.2.2.4, 17.1.1.3)');
+    if (invite.status >= 300) {
+      must(ack.via.branch === invite.request.via.branch, "the ACK of a refusal has the INVITE's branch");
+      must(ack.header('to') === invite.to, 'the ACK of a refusal has its To (17.1.1.3)');
+      must(ack.uri === invite.request.uri, 'the ACK of a refusal goes where the INVITE went (17.1.1.3)');
+      return;
+    }
+    const before = invite.acks.get(ack.toTag);
+    must(before !== undefined, 'an ACK acknowledges a 2xx that came');
+    if (before !== '') return must(before === ack.text, 'the ACK of a repeated 2xx is the same (13.2.2.4)');
+    invite.acks.set(ack.toTag, ack.text);
+    must(!this.branches.has(ack.via.branch), 'the ACK of a 2xx has a branch of its own (17.1.1.3)');
+    this.branches.add(ack.via.branch);
+    const dialog = conversation.dialogs.get(ack.toTag);
+    must(dialog?.contacts.has(ack.uri) === true, "the ACK goes to the peer's Contact (13.2.2.4)");
+    const answer = invite.answers.get(ack.toTag);
+    must(
+      (ack.body !== '') === (invite.request.body === '' && answer?.body !== ''),
+      'an ACK answers an offer',
+    );
+    if (ack.body !== '' && answer !== undefined) conversation.described.answers(answer.body, ack);
+    if (ack.toTag === conversation.first_tag) conversation.described.sent(ack, false);
+  }
+
+  private sentResponse(conversation: Conversation, response: SipResponse): void {
+    const { method, status } = response;
+    const what = `${status} to ${method}`;
+    const key = serverKey(response);
+    if (UNREADABLE.has(status) && conversation.cut.has(key)) return;
+    const server = found(conversation.servers.get(key), `${what} answers a request that came (17.2)`);
+    if (server.stale || server.last === response.text) return;
+    must(server.status < 200, `${what}: a final response is the last one (17.2)`);
+    const { request } = server;
+    must(response.header('cseq') === request.header('cseq'), `${what} has the request's CSeq (8.2.6.2)`);
+    must(response.header('from') === request.header('from'), `${what} has the request's From (8.2.6.2)`);
+    must(status === 100 || response.toTag !== '', `${what} has a To-tag (8.2.6.2)`);
+    must(request.toTag === '' || request.toTag === response.toTag, `${what} keeps the To-tag (8.2.6.2)`);
+    server.status = status;
+    server.last = response.text;
+    if (status >= 200) server.finished_ms = this.now_ms();
+    if (status < 101 || status >= 300) return;
+    if (method === 'INVITE' || method === 'UPDATE') {
+      must(response.contact !== undefined, `${what} has a Contact (12.1.1, 13.3.1.4)`);
+      if (request.body !== '') conversation.described.answers(request.body, response);
+      conversation.described.sent(response, request.body === '');
+    }
+    if (method === 'INVITE' && status >= 200)
+      this.dialog(conversation, request.fromTag, request).established = true;
+    const dialog = conversation.dialogs.get(request.fromTag);
+    if (method === 'BYE' && dialog !== undefined) dialog.over = true;
+  }
+
+  // What comes to it.
+
+  /** A message that arrives at the engine and that its parser takes. */
+  received(message: SipRequest | SipResponse): void {
+    const conversation = this.conversation(message.callId);
+    if (message.kind === 'request') this.receivedRequest(conversation, message);
+    else this.receivedResponse(conversation, message);
+  }
+
+  /** A request arrives at the engine that its parser does not take, and that can be answered. */
+  receivedCut(request: SipRequest): void {
+    this.conversation(request.callId).cut.add(serverKey(request));
+  }
+
+  private receivedRequest(conversation: Conversation, request: SipRequest): void {
+    if (request.method === 'ACK') {
+      for (const server of conversation.servers.values())
+        if (server.request.method === 'INVITE' && server.request.cseq === request.cseq)
+          server.acknowledged = true;
+      return;
+    }
+    const key = serverKey(request);
+    const known = conversation.servers.get(key);
+    if (known !== undefined) {
+      known.stale ||= this.isForgotten(known);
+      return;
+    }
+    conversation.servers.set(key, {
+      request,
+      came_ms: this.now_ms(),
+      status: 0,
+      last: '',
+      finished_ms: 0,
+      acknowledged: false,
+      stale: false,
+    });
+    if (conversation.dialogs.has(request.fromTag)) this.dialog(conversation, request.fromTag, request);
+  }
+
+  /** Whether the transaction may be over, so that the same request once more would begin a new one. */
+  private isForgotten({ acknowledged, finished_ms, request, status }: Server): boolean {
+    if (status < 200) return false;
+    const confirmed = request.method === 'INVITE' && status >= 300 && acknowledged;
+    return this.now_ms() - finished_ms >= (confirmed ? CONFIRMED_MS : LONG_MS);
+  }
+
+  private receivedResponse(conversation: Conversation, response: SipResponse): void {
+    const { method, status, toTag } = response;
+    const { branch } = response.via;
+    const client = conversation.clients.get(method === 'CANCEL' ? `${branch} CANCEL` : branch);
+    if (client === undefined || client.request.method !== method) return;
+    if (status < 200) {
+      client.provisional = true;
+      return;
+    }
+    const first = client.status === 0;
+    if (first) client.status = status;
+    if (status >= 300 && first) client.to = response.header('to') ?? '';
+    if (method === 'INVITE' && status < 300 && client.status >= 300) conversation.late.add(toTag);
+    if (status >= 300 || client.status >= 300 || (method !== 'INVITE' && method !== 'UPDATE')) return;
+    if (method === 'INVITE') {
+      if (conversation.first_tag === '') conversation.first_tag = toTag;
+      if (!client.acks.has(toTag)) {
+        client.acks.set(toTag, '');
+        client.answers.set(toTag, response);
+      }
+    }
+    this.dialog(conversation, toTag, response).established = true;
+  }
+
+  /** The dialog with that peer, who has shown his Contact. */
+  private dialog(conversation: Conversation, tag: string, message: SipMessage): Dialog {
+    let dialog = conversation.dialogs.get(tag);
+    if (dialog === undefined) {
+      dialog = { established: false, over: false, cseq: 0, contacts: new Set() };
+      conversation.dialogs.set(tag, dialog);
+    }
+    const contact = message.contact?.uri;
+    if (contact !== undefined) dialog.contacts.add(contact);
+    return dialog;
+  }
+
+  private conversation(callId: string): Conversation {
+    let conversation = this.conversations.get(callId);
+    if (conversation === undefined) {
+      const call = /^(c\d+-\w+)\.\d+\.\d+\./.exec(callId)?.[1] ?? '';
+      conversation = {
+        call,
+        last_ms: 0,
+        first_cseq: 0,
+        clients: new Map(),
+        servers: new Map(),
+        cut: new Set(),
+        dialogs: new Map(),
+        late: new Set(),
+        first_tag: '',
+        described: new Described(),
+      };
+      this.conversations.set(callId, conversation);
+    }
+    conversation.last_ms = this.now_ms();
+    return conversation;
+  }
+
+  // What is still open.
+
+  /** Every conversation: no leg outlives its call, no request stays unanswered. Forgets those that are over. */
+  everything(): void {
+    const now_ms = this.now_ms();
+    for (const [callId, conversation] of this.conversations) {
+      const ended_ms = this.ended.get(conversation.call);
+      if (ended_ms !== undefined && now_ms - ended_ms > HANG_UP_MS) this.mustBeOver(callId, conversation);
+      const goes_on = conversation.call !== '' && ended_ms === undefined;
+      if (goes_on || now_ms - Math.max(conversation.last_ms, ended_ms ?? 0) < QUIET_MS) continue;
+      this.forget(callId, conversation);
+    }
+    for (const [call, ended_ms] of this.ended) if (now_ms - ended_ms > 4 * QUIET_MS) this.ended.delete(call);
+  }
+
+  /** The call of that conversation ended long ago. */
+  private mustBeOver(callId: string, { clients, dialogs }: Conversation): void {
+    for (const { established, over } of dialogs.values())
+      must(over || !established, `no leg outlives its call (${callId})`);
+    for (const { cancelled_ms, provisional, request, status } of clients.values()) {
+      const open = request.method === 'INVITE' && provisional && status === 0;
+      must(!open || cancelled_ms > 0, `an INVITE that nobody waits for is cancelled (${callId})`);
+    }
+  }
+
+  private forget(callId: string, { clients, servers }: Conversation): void {
+    const now_ms = this.now_ms();
+    for (const { came_ms, request, status } of servers.values())
+      must(status >= 200 || now_ms - came_ms < ANSWER_MS, `${request.method} is answered (${callId})`);
+    for (const client of clients.values()) {
+      this.branches.delete(client.request.via.branch);
+      for (const ack of client.acks.values()) this.branches.delete(/branch=([^;\r]+)/.exec(ack)?.[1] ?? '');
+    }
+    this.conversations.delete(callId);
+  }
+}
+
+/** The INVITE of the engine's with that number. */
+function inviteOf(conversation: Conversation, cseq: number): Client | undefined {
+  for (const client of conversation.clients.values())
+    if (client.request.method === 'INVITE' && client.request.cseq === cseq) return client;
+  return undefined;
+}
+
+/** Which transaction of the peer's a request or its response belongs to (17.2.3). */
+function serverKey({ method, via }: SipMessage): string {
+  return `${via.branch} ${method} ${via.host}:${via.port}`;
+}
