@@ -2,7 +2,7 @@
 import { buildResponse, responseTarget } from '../../../core/sip/build.js';
 import { utf8FromBytes } from '../../../core/sip/bytes.js';
 import type { SipMessage, SipRequest, SipResponse } from '../../../core/sip/message.js';
-import { sdpOf, takesUpdate } from '../../../core/sip/message-facts.js';
+import { sdpOf } from '../../../core/sip/message-facts.js';
 import { parseMessage } from '../../../core/sip/parser.js';
 import { alignTo, extendTo, rejectAll, sameSession, sdpKind, withOrigin } from '../../../core/sip/sdp.js';
 import { SessionTimer } from '../../../core/sip/session-timer.js';
@@ -48,7 +48,7 @@ function readMessage(message: SipMessage): void {
     uriParam(uri, 'lr');
     unescapeUri(uri.user);
   }
-  takesUpdate(message);
+  message.list('allow');
   const sdp = sdpOf(message);
   if (sdp === '') return;
   sdpKind(sdp);
