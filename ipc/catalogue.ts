@@ -80,7 +80,7 @@ export const decisionCodec = unionCodec<Decision>({
       announcement_leg: 'number',
     },
   },
-  entered: { number: 26, fields: { call: 'text', state: CALL_STATE } },
+  entered: { number: 27, fields: { call: 'text', state: CALL_STATE } },
 });
 
 export const recordCodec = unionCodec<StoreRecord>({
