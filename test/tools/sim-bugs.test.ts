@@ -6,7 +6,7 @@ import type { StoreRecord } from '../../core/acd/records.js';
 import { Statistics } from '../../core/acd/statistics.js';
 import type { Decision, Report } from '../../core/messages.js';
 import { OwnDescription } from '../../core/sip/own-description.js';
-import { Session } from '../../core/sip/session.js';
+import { OwnInvite } from '../../core/sip/own-invite.js';
 import { type Plant, simulate } from '../../tools/sim/world.js';
 
 const CALLS = 2_000;
@@ -142,7 +142,7 @@ const within: Record<
     check: /one more with each change/,
   },
   'a fork that answered second is not hung up': {
-    of: Session,
+    of: OwnInvite,
     method: 'endFork',
     broken: () => () => {},
     check: /is acknowledged|outlives its call/,

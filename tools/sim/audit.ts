@@ -218,7 +218,8 @@ export class Audit {
       const visit = this.visits.get(record.call);
       must(visit !== undefined && !visit.final, 'a row of cc_calls is a call that goes on');
     } else if (record.kind === 'cdr') this.cdr(record);
-    else if (record.kind === 'wrapup') {
+    // Whom management frees is told to be past his wrapup.
+    else if (record.kind === 'wrapup' && record.agent_id !== this.released) {
       const due = this.wrapups_due.shift();
       must(
         due?.agent === record.agent_id && due.ends_ms === record.ends_ms,
