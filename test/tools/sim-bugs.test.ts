@@ -145,7 +145,7 @@ const within: Record<
     of: OwnInvite,
     method: 'endFork',
     broken: () => () => {},
-    check: /is acknowledged|outlives its call/,
+    check: /is acknowledged|outlives its call|an ACK answers/,
   },
 };
 
