@@ -67,7 +67,7 @@ export const decisionCodec = unionCodec<Decision>({
   progress: { number: 22, fields: { call: 'text' } },
   end: { number: 23, fields: { call: 'text', status: 'number', reason: 'text' } },
   transfer: { number: 25, fields: { call: 'text', transfer: 'number', status: 'number' } },
-  refer: { number: 27, fields: { call: 'text', uri: 'text' } },
+  refer: { number: 26, fields: { call: 'text', uri: 'text' } },
   connect_announced: {
     number: 24,
     fields: {
