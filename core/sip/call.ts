@@ -34,16 +34,8 @@ import type { Header, Layer, ServerTx, SessionUser } from './session-user.js';
 import { Transfer, type TransferredCall } from './transfer.js';
 
 export class Call implements SessionUser, AnnouncedCall, TransferredCall, MovingCall {
-  readonly id: string;
-  readonly shard: number;
-  readonly maxForwards: number;
-  readonly callerUri: string;
-  readonly callerDisplay: string;
-  readonly identity: Header;
-  readonly param: string;
   /** As the dispatcher told last, where it tells. */
   state: CallState = 'welcome';
-  readonly chat: boolean;
   caller: Session;
   answered = false;
   ended = false;
@@ -70,19 +62,19 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
     readonly layer: Layer,
     readonly options: B2buaOptions,
     tx: ServerTx,
-    setup: CallSetup,
+    readonly setup: CallSetup,
     /** Takes the call out of the worker's books. */
     private readonly finished: (call: Call) => void,
   ) {
-    this.id = setup.id;
-    this.shard = setup.shard;
-    this.maxForwards = setup.maxForwards;
-    this.callerUri = setup.callerUri;
-    this.callerDisplay = setup.callerDisplay;
-    this.chat = setup.chat;
-    this.identity = setup.identity;
-    this.param = setup.param;
     this.caller = Session.incoming(scope, layer, tx, scope.token(), this);
+  }
+
+  get id(): string {
+    return this.setup.id;
+  }
+
+  get chat(): boolean {
+    return this.setup.chat;
   }
 
   // Decisions.

@@ -10,3 +10,8 @@ export function bodyIsSdp(message: SipMessage): boolean {
 export function sdpOf(message: SipMessage): string {
   return bodyIsSdp(message) ? message.body : '';
 }
+
+/** Whether the sender takes UPDATE (RFC 3311 4). */
+export function takesUpdate(message: SipMessage): boolean {
+  return message.list('allow').includes('UPDATE');
+}

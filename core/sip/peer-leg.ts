@@ -5,6 +5,7 @@
 import type { CallState } from '../messages.js';
 import type { Timer } from '../timers.js';
 import type { CallScope } from './call-scope.js';
+import type { CallSetup } from './call-setup.js';
 import {
   type B2buaOptions,
   type LegParameters,
@@ -30,14 +31,8 @@ export interface LegHome {
   readonly layer: Layer;
   readonly options: B2buaOptions;
   readonly id: string;
-  readonly shard: number;
-  readonly maxForwards: number;
-  /** From of the caller, and the headers that tell an agent who he is. */
-  readonly callerUri: string;
-  readonly callerDisplay: string;
-  readonly identity: Header;
+  readonly setup: CallSetup;
   /** What onLeg is told. */
-  readonly param: string;
   readonly state: CallState;
   /** The engine cannot go on with the call. */
   abandon(why: string, status?: number): void;
@@ -108,7 +103,7 @@ export class PeerLeg implements SessionUser {
     private readonly setup: LegSetup,
   ) {
     this.callState = home.state;
-    this.parameters = { [home.options.context_param]: home.param };
+    this.parameters = { [home.options.context_param]: home.setup.param };
   }
 
   get number(): number {
@@ -185,7 +180,8 @@ export class PeerLeg implements SessionUser {
   }
 
   private attempt(): void {
-    const { scope, id, shard, callerUri, callerDisplay, identity } = this.home;
+    const { scope, setup } = this.home;
+    const { id, shard, callerUri, callerDisplay, identity } = setup;
     const target = this.targets[this.nextTarget++] as Target;
     const { headers = [], name = String(this.number), uri } = this.setup;
     const display = this.setup.display || callerDisplay;
@@ -218,7 +214,8 @@ export class PeerLeg implements SessionUser {
     target: Target,
     invite: { callId: string; uri: string; from: string; to: string; headers: Header },
   ): void {
-    const { layer, maxForwards, scope } = this.home;
+    const { layer, scope, setup } = this.home;
+    const { maxForwards } = setup;
     const session = Session.outgoing(
       scope,
       layer,

@@ -14,7 +14,7 @@ import { contactOf } from './dialog-request.js';
 import { DialogSender, NO_CONTENT } from './dialog-sender.js';
 import { ALLOW, SUPPORTED } from './environment.js';
 import type { SipMessage, SipRequest, SipResponse } from './message.js';
-import { bodyIsSdp, sdpOf } from './message-facts.js';
+import { bodyIsSdp, sdpOf, takesUpdate } from './message-facts.js';
 import { OpenRequests } from './open-requests.js';
 import { OwnDescription } from './own-description.js';
 import { type InviteDialog, OwnInvite } from './own-invite.js';
@@ -142,9 +142,8 @@ export class Session implements InviteDialog {
   }
 
   private peerAllows(message: SipMessage): void {
-    const methods = message.list('allow');
-    this.peerUpdates = methods.includes('UPDATE');
-    this.peerRefers = methods.includes('REFER');
+    this.peerUpdates = takesUpdate(message);
+    this.peerRefers = message.list('allow').includes('REFER');
   }
 
   /** How we name ourselves to the peer. */
