@@ -10,14 +10,12 @@ const MSRP = 2;
  * @param flows ids of all flows, each with the number of agents logged in that have its skill
  * @param agents ids of all agents
  * @param logged_in how many agents are logged in
- * @param own_faults agents whose refusals were all the calls' own fault, which no CDR tells
  */
 export function statisticsOf(
   cdrs: readonly CdrShown[],
   flows: Readonly<Record<string, number>>,
   agents: readonly string[],
   logged_in: number,
-  own_faults: readonly string[],
 ): Record<string, number> {
   const expected: Record<string, number> = {};
   const levels = { awt: meanWait(cdrs), load: 0, onhold_calls: 0, onhold_chats: 0, free_agents: logged_in };
@@ -49,7 +47,8 @@ export function statisticsOf(
       answ_incalls: answered(own).length,
       answ_inchats: answered(own).filter(isChat).length,
       aban_incalls: abandoned(own).length,
-      rej_incalls: own_faults.includes(id) ? 0 : own.filter((cdr) => cdr.call_type === -2).length,
+      // Of an agent to whom every refusal is his own fault.
+      rej_incalls: own.filter((cdr) => cdr.call_type === -2).length,
       att: Math.floor(meanTalk(own)),
     };
     Object.assign(expected, named('cca_', values, `-${id}`));
