@@ -171,7 +171,7 @@ t.test('three databases, and every name of tables and columns', async (t) => {
         )
       ).map((row) => row.table_name);
     const ours = [NAMES.cc_agents_table, NAMES.cc_flows_table];
-    t.same(new Set(await tables(provisioning)), new Set([...ours, 'acd_applied']));
+    t.same(new Set(await tables(provisioning)), new Set([...ours, 'acd_applied', 'acd_flows']));
     t.same(await tables(cdrs), ['acd_applied', 'cc_cdrs', 'version']);
     t.same(await tables(runtime), ['acd_applied', 'cc_calls', 'version']);
     const callers = await cdrs('select caller from cc_cdrs order by caller');
@@ -238,6 +238,7 @@ t.test('every column is read from where its key says', async (t) => {
     cca_wrapupend_column: 10,
   });
   const databases = await opened(t, { db_url: urls.one, data_dir: t.testdir(), tables: NAMES });
+  await ensureSchema(databases, NAMES);
   t.strictSame(await loadProvisioning(databases.provisioning, NAMES, new Lines()), {
     flows: [
       {
@@ -247,6 +248,7 @@ t.test('every column is read from where its key says', async (t) => {
         prependcid: 'p',
         max_wrapup_s: 2,
         dissuading_hangup: true,
+        dissuading_refer: false,
         dissuading_onhold_s: 4,
         dissuading_ewt_s: 5,
         dissuading_qsize: 6,

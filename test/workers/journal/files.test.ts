@@ -1,9 +1,17 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { beginGeneration, completeGeneration, filesOf } from '../../../workers/journal/files.js';
 import { framesOf } from '../../../workers/journal/frames.js';
 import { type JournalOptions, JournalWriter } from '../../../workers/journal/writer.js';
+import { eventually } from '../../support/settle.js';
 
 const QUIET: JournalOptions = { sync: 'none', log() {} };
 
@@ -124,4 +132,41 @@ t.test('a generation counts once it is complete', async (t) => {
   completeGeneration(third);
   t.notOk(existsSync(first.next));
   t.equal(beginGeneration(data_dir).old, third.next);
+});
+
+t.test('journal.sync says when what was written survives the machine', async (t) => {
+  let synced = 0;
+  const counting = {
+    ...fs,
+    fdatasyncSync: () => synced++,
+    fdatasync: (_fd: number, done: (error: Error | null) => void) => {
+      synced++;
+      done(null);
+    },
+  };
+  // Resolved from this file's source, not from what it was built to.
+  const { JournalWriter: Writer } = (await t.mockImport('../../../dist/workers/journal/writer.js', {
+    'node:fs': counting,
+  })) as typeof import('../../../workers/journal/writer.js');
+  const syncs = async (sync: 'interval' | 'always' | 'none', pause_ms: number): Promise<number> => {
+    synced = 0;
+    const writer = new Writer(t.testdir(), sync, 1, { sync, log() {} });
+    for (let turn = 0; turn < 5; turn++) {
+      writer.batch.text('entry');
+      writer.commit(noGap);
+    }
+    const at_once = synced;
+    if (pause_ms > 0)
+      await eventually(
+        async () => synced,
+        (count) => count > at_once,
+        'it is synced in time',
+      );
+    writer.close();
+    return at_once;
+  };
+  t.equal(await syncs('always', 0), 5, 'always: at the end of each turn');
+  t.equal(await syncs('interval', 1), 0, 'interval: soon after');
+  t.equal(await syncs('none', 0), 0);
+  t.equal(synced, 0, 'none: never, at the close neither');
 });
