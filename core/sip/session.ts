@@ -13,6 +13,7 @@ import { Dialog } from './dialog.js';
 import { contactOf } from './dialog-request.js';
 import { DialogSender, NO_CONTENT } from './dialog-sender.js';
 import { ALLOW, SUPPORTED } from './environment.js';
+import { probe, refreshSession } from './keep-alive.js';
 import type { SipMessage, SipRequest, SipResponse } from './message.js';
 import { bodyIsSdp, sdpOf, takesUpdate } from './message-facts.js';
 import { OpenRequests } from './open-requests.js';
@@ -80,9 +81,9 @@ export class Session implements InviteDialog {
     );
     this.timer = new SessionTimer(
       scope.timers,
-      () => this.refreshSession(),
+      () => refreshSession(this, user),
       () => user.onLost(this),
-      () => this.probe(),
+      () => probe(this, user),
     );
   }
 
@@ -461,44 +462,6 @@ export class Session implements InviteDialog {
     if (this.farewell !== undefined) this.bye(this.farewell);
     else this.user.onLost(this);
     then?.('');
-  }
-
-  /** Shows the peer that we are there (RFC 4028 7.4); false while an INVITE is under way. */
-  private refreshSession(): boolean {
-    if (this.busy) return false;
-    const lost = (status: number): void => {
-      if (status === 408 || status === 481) this.user.onLost(this);
-    };
-    if (!this.takes('UPDATE')) {
-      const free = (): void => this.user.onAck(this);
-      const refused = (status: number): void => {
-        lost(status);
-        if (!this.ended) free();
-      };
-      this.invite(this.localSdp, { answered: free, refused });
-      return true;
-    }
-    this.send('UPDATE', '', '', [], {
-      response: (_tx, response) => {
-        if (response.status >= 300) lost(response.status);
-        else if (response.status >= 200) this.updated(response);
-      },
-      noResponse: () => lost(408),
-      cancelled() {},
-    });
-    return true;
-  }
-
-  /** Asks a peer without a session timer whether he is there: any answer but that he knows no such dialog will do. */
-  private probe(): void {
-    const lost = (status: number): void => {
-      if (status === 408 || status === 481) this.user.onLost(this);
-    };
-    this.send('OPTIONS', '', '', [], {
-      response: (_tx, { status }) => lost(status),
-      noResponse: () => lost(408),
-      cancelled() {},
-    });
   }
 
   private contact(): string {
