@@ -195,17 +195,34 @@ class SipWorker {
     const orders = new Promise<WorkerOrder>((resolve) => control.once('message', resolve));
     const log: JournalOptions['log'] = (level, message, fields) => this.log[level](fields, message);
     const { workers, index } = this.task;
+    const began_ms = now_ms();
     const recovered = recoverCalls(
       journal.sources,
       (shard) => shard % workers === index,
       (name) => this.socketNamed(name),
       log,
     );
+    const read_ms = now_ms();
     writeCallBase(journal.folder, journal.name, journal.base, this.socketNames, recovered.inputs);
+    const based_ms = now_ms();
     control.postMessage({ kind: 'prepared' } satisfies WorkerNotice);
     const order = await orders;
     control.on('message', (next: WorkerOrder) => this.order(next));
+    const told_ms = now_ms();
     this.bringBack(recovered, log);
+    if (recovered.calls.size > 0) {
+      const took = (from_ms: number, to_ms: number): number => Math.round(to_ms - from_ms);
+      this.log.info(
+        {
+          calls: recovered.calls.size,
+          inputs: recovered.inputs.length,
+          read_ms: took(began_ms, read_ms),
+          base_ms: took(read_ms, based_ms),
+          play_ms: took(told_ms, now_ms()),
+        },
+        'calls are back',
+      );
+    }
     control.postMessage({ kind: 'ready', calls: recovered.calls.size } satisfies WorkerNotice);
     if (order.kind !== 'go') this.order(order);
   }
