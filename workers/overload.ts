@@ -7,13 +7,13 @@
 /** libuv reads this many datagrams of a socket in one turn, and no more. */
 const FULL_TURN = 32;
 /** A pause (garbage collection, the store of a busy machine) leaves a pile too, which is soon gone. */
-const PATIENCE_MS = 100;
+const PATIENCE_MS = 300;
 const WINDOW_MS = 100;
 /** How much fewer, and how much more, are let in from one window to the next. */
-const LESS = 0.8;
-const MORE = 1.1;
+const LESS = 0.85;
+const MORE = 1.3;
 /** Windows without a pile after which all are let in again. */
-const CALM_WINDOWS = 20;
+const CALM_WINDOWS = 8;
 const MAX_SOURCES = 10_000;
 
 export class Overload {

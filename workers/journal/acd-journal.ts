@@ -6,7 +6,7 @@ import { agentMemory, callMemory, flowMemory, provisioningMemory } from '../../c
 import type { TimerWheel } from '../../core/timers.js';
 import { type AcdEntry, writeAcdEntry, writeRecord } from './acd-entries.js';
 import { ByteWriter } from './bytes.js';
-import { allFilesOf, basePath, syncFolder } from './files.js';
+import { allFilesOf, basePath, syncFolderSoon } from './files.js';
 import { FRAME_HEADER_BYTES, sealFrame } from './frames.js';
 import { type JournalOptions, JournalWriter } from './writer.js';
 
@@ -199,5 +199,5 @@ export async function writeAcdBase(
     await handle.close();
   }
   await rename(`${target}.new`, target);
-  syncFolder(folder);
+  await syncFolderSoon(folder);
 }

@@ -1,13 +1,15 @@
 /** Makes one file of many: the entries of calls that still matter become the journal's new base. */
 import { open, readFile, rename, rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { skipEntry, writeSockets, writeTime } from './call-entries.js';
-import { basePath, filesOf, syncFolder } from './files.js';
+import { basePath, filesOf, syncFolderSoon } from './files.js';
 import { FRAME_HEADER_BYTES, frameAt, sealFrame } from './frames.js';
 
 const FRAME_BYTES = 256 * 1024;
-/** How much is looked at before the calls have their turn. */
-const SLICE_BYTES = 512 * 1024;
+/** How much is looked at before the calls have their turn, and for how long they have it. */
+const SLICE_BYTES = 64 * 1024;
+const PAUSE_MS = 3;
 
 /**
  * Replaces the files up to number `last` by a base without the calls in `dead`.
@@ -44,7 +46,7 @@ export async function compactCalls(
         if (out.length >= FRAME_BYTES) await flush();
         if (at - looked_at < SLICE_BYTES) continue;
         looked_at = at;
-        await new Promise((resolve) => setImmediate(resolve));
+        await sleep(PAUSE_MS);
       }
     }
     await flush();
@@ -53,7 +55,7 @@ export async function compactCalls(
     await handle.close();
   }
   await rename(temporary, target);
-  syncFolder(folder);
+  await syncFolderSoon(folder);
   for (const { path } of files) await rm(path);
   return bytes;
 }

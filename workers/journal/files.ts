@@ -3,7 +3,9 @@
  * stands for everything up to that number. A start of the engine makes a new generation, which counts once it
  * is marked complete: until then the one before does, whatever dies when.
  */
+
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const COMPLETE = 'complete';
@@ -39,8 +41,18 @@ export function completeGeneration({ old, next }: Generations): void {
   if (old !== undefined) rmSync(old, { recursive: true });
 }
 
-/** Makes what was created, renamed or removed in a folder last. */
-export function syncFolder(folder: string): void {
+/** Makes what was created, renamed or removed in a folder last; the caller's thread does not wait for the disk. */
+export async function syncFolderSoon(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The same, at once. */
+function syncFolder(folder: string): void {
   const fd = openSync(folder, 'r');
   try {
     fsyncSync(fd);

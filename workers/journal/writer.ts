@@ -89,11 +89,11 @@ export class JournalWriter {
 
   /** Ends the current file and begins another. @returns the number of the one that ended */
   rotate(): number {
-    this.syncNow();
-    closeSync(this.fd);
+    this.retire(this.fd);
     this.number++;
     this.fd = this.open();
     this.written = 0;
+    this.dirty = false;
     return this.number - 1;
   }
 
@@ -101,6 +101,18 @@ export class JournalWriter {
     clearInterval(this.interval);
     this.syncNow();
     closeSync(this.fd);
+  }
+
+  /** Nobody waits for the disk while a file is made to last. */
+  private retire(fd: number): void {
+    if (!this.dirty || this.options.sync === 'none') {
+      closeSync(fd);
+      return;
+    }
+    fdatasync(fd, (error) => {
+      if (error !== null) this.tellSync(error);
+      closeSync(fd);
+    });
   }
 
   private open(): number {
@@ -164,9 +176,12 @@ export class JournalWriter {
     fdatasync(this.fd, (error) => {
       this.syncing = false;
       // A file that was closed meanwhile was synced then.
-      if (error !== null && error.code !== 'EBADF')
-        this.options.log('error', `fdatasync failed: ${error.message}`, { journal: this.name });
+      if (error !== null && error.code !== 'EBADF') this.tellSync(error);
     });
+  }
+
+  private tellSync(error: Error): void {
+    this.options.log('error', `fdatasync failed: ${error.message}`, { journal: this.name });
   }
 
   private syncNow(): void {
