@@ -21,6 +21,11 @@ export class OwnDescription {
   signed(sdp: string, sentBy: string): string {
     return withOrigin(sdp, this.id, this.version, hostOf(sentBy));
   }
+
+  /** What was sent last is not needed any more. */
+  forget(): void {
+    this.last = '';
+  }
 }
 
 /** The host of `host:port`, an IPv6 address without its brackets. */

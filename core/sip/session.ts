@@ -304,6 +304,10 @@ export class Session implements InviteDialog {
     this.unacknowledged = undefined;
     this.scope.delete(this.key);
     this.ownInvite.settle();
+    // The INVITE's transaction keeps us for 64*T1 in case of further answers, for which no SDP is needed.
+    this.remoteSdp = '';
+    this.openOffer = '';
+    this.own.forget();
   }
 
   /** No request outlives the dialog: what the peer waits for is answered (15.1.2), what we wait for given up. */
