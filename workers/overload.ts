@@ -7,7 +7,7 @@
 /** libuv reads this many datagrams of a socket in one turn, and no more. */
 const FULL_TURN = 32;
 /** A pause (garbage collection, the store of a busy machine) leaves a pile too, which is soon gone. */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 1000;
 const WINDOW_MS = 100;
 /** How much fewer, and how much more, are let in from one window to the next. */
 const LESS = 0.85;
