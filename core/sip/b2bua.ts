@@ -23,6 +23,7 @@ import { shardOf } from './shard.js';
 import { dismissStray } from './stray.js';
 import { TransactionLayer, type TransactionUser } from './transaction-layer.js';
 import type { Path, SipTimes } from './transport.js';
+import { TurnedAway } from './turned-away.js';
 import { parseUri, unescapeUri } from './uri.js';
 
 /** Methods that we know and do not serve outside a dialog: 405; others are 501 (RFC 3261 8.2.1). */
@@ -41,6 +42,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private readonly sessions = new Map<string, Session>();
   /** By call id and by the caller's Call-ID: what a datagram is recorded for. */
   private readonly scopes = new Map<string, CallScope>();
+  private readonly away = new TurnedAway();
   /** The beginning that is being played again. */
   private restarting: CallStart | undefined;
   /** INVITEs that routing has not decided about. */
@@ -71,8 +73,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
       if (!beginsCall(message)) {
         const scope = this.scopeOf(message);
         if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
-      } else if (isNewCall(message) && !this.knows(message.callId) && !this.env.admits(path.host)) {
-        return this.turnAway(message, path);
+      } else if (isNewCall(message) && !this.knows(message.callId)) {
+        if (this.away.has(message) || !this.env.admits(path.host)) return this.turnAway(message, path);
       }
     }
     this.layer.take(message, path);
@@ -89,6 +91,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private turnAway(invite: SipRequest, path: Path): void {
     const { host, port } = responseTarget(invite, path);
     const headers = this.retryAfter();
+    this.away.add(invite, this.env.timers.now_ms);
     this.env.send({ ...path, host, port }, buildResponse(invite, path, 503, { toTag: TURNED_AWAY, headers }));
   }
 

@@ -45,6 +45,8 @@ const SETTLE_MS = 60_000;
 const WRITE_MS = 1_500;
 
 interface Wave {
+  /** The first that a caller found wrong. */
+  error: string;
   handled: number;
   failed: number;
   created: number;
@@ -91,6 +93,7 @@ export async function benchOverload(
         answering,
       });
       say(`wave ${nth}: ${wave.handled} handled, ${wave.created} offered, ${wave.failed} failed`);
+      if (wave.error !== '') say(wave.error);
       waves.push(wave);
       await children.until(settled, SETTLE_MS, 500);
       await children.pause(WRITE_MS);
@@ -155,5 +158,6 @@ async function flood(
   await children.until(over, load.limit_s * 1000);
   engine.mustRun();
   const { created, failed } = await callers.counts();
-  return { handled, failed, created, peak_bytes, generator_ms, engine_ms, took_ms };
+  const error = failed === 0 ? '' : await callers.firstError();
+  return { error, handled, failed, created, peak_bytes, generator_ms, engine_ms, took_ms };
 }
