@@ -5,8 +5,7 @@
  * "asleep". A writer first makes its records visible, then counts, then looks at the flag. The consumer
  * notes the count before it looks at its rings and waits only if the count is still the one noted, after
  * setting the flag. So either it sees the records, or the count has moved and it does not sleep, or the
- * writer sees the flag and wakes it: no wake-up is lost, and one who is awake costs no system call. A consumer
- * that was just rung for naps before it sleeps.
+ * writer sees the flag and wakes it: no wake-up is lost, and one who is awake costs no system call.
  */
 import { assert } from '../core/assert.js';
 
@@ -42,13 +41,6 @@ export class Doorbell {
   }
 }
 
-/**
- * Who was rung for looks again after this long, and sleeps only after so many looks at which nobody had rung. Being
- * woken costs more than looking: under load, everything that comes within a millisecond travels together.
- */
-const NAP_MS = 1;
-const QUIET_LOOKS = 2;
-
 export interface DoorbellListenerOptions {
   /** The longest time in ms that what was published without a wake-up lies unread; none by default. */
   max_sleep_ms?: number;
@@ -65,10 +57,6 @@ export class DoorbellListener {
   private readonly timer: NodeJS.Timeout | undefined;
   private closed = false;
   private waiting = false;
-  /** The count at the last look, and how many looks ago it last moved. */
-  private seen = 0;
-  private quiet = QUIET_LOOKS;
-  private nap: NodeJS.Timeout | undefined;
   private readonly turn = (): void => this.run();
   private readonly woken = (): void => {
     this.waiting = false;
@@ -100,7 +88,6 @@ export class DoorbellListener {
   close(): void {
     this.closed = true;
     clearInterval(this.timer);
-    clearTimeout(this.nap);
     if (this.waiting) Atomics.notify(this.words, COUNT);
   }
 
@@ -112,13 +99,6 @@ export class DoorbellListener {
       return;
     }
     if (this.closed) return;
-    this.quiet = seen === this.seen ? this.quiet + 1 : 0;
-    this.seen = seen;
-    if (this.quiet < QUIET_LOOKS) {
-      if (this.nap === undefined) this.nap = setTimeout(this.turn, NAP_MS).unref();
-      else this.nap.refresh();
-      return;
-    }
     Atomics.store(this.words, ASLEEP, 1);
     const wait = Atomics.waitAsync(this.words, COUNT, seen);
     if (wait.async) {
