@@ -9,6 +9,7 @@ import { Audit } from './audit.js';
 import type { Clock } from './clock.js';
 import { SimLink } from './link.js';
 import { SimThread } from './thread.js';
+import { must } from './violation.js';
 import type { SimWorker } from './worker.js';
 
 const SPILL_RETRY_MS = 5;
@@ -85,11 +86,23 @@ export class SimDispatcher extends SimThread {
     if (left) this.timers.set(SPILL_RETRY_MS, () => {});
   }
 
+  /** The worker has died: what it said before counts, and another takes its place. */
+  replace(worker: SimWorker): void {
+    this.turn(() => {
+      while (worker.reports.reader.drain((report) => this.hear(report, worker.index)) > 0);
+      worker.relink();
+      this.dispatcher.workerReplaced(worker.index);
+    });
+  }
+
   private hear(report: Report, worker: number): void {
     this.around.note(`report, worker ${worker}`, JSON.stringify(report));
     const cid = this.dispatcher.nextCid;
+    const { calls } = this.dispatcher.acd;
+    const before = calls.size;
     this.audit.hears(report);
     this.dispatcher.report(report, worker);
+    if (report.kind === 'all_resumed') must(calls.size === before, 'a worker comes back with all its calls');
     const taken = this.dispatcher.nextCid !== cid;
     this.audit.arrives(report, taken, cid);
     if (report.kind === 'arrived' && !taken) this.around.ended(report.call);

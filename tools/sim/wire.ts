@@ -103,6 +103,17 @@ export class Wire {
     this.ended.set(call, this.now_ms());
   }
 
+  /**
+   * A worker has come back. What it does not know any more, requests that made no call or one that is over, would be
+   * new to it if it came again.
+   */
+  cameBack(isIts: (callId: string) => boolean, has: (call: string) => boolean): void {
+    for (const [callId, { call, servers }] of this.conversations) {
+      if (!isIts(callId) || has(call)) continue;
+      for (const server of servers.values()) server.stale = true;
+    }
+  }
+
   // What the engine sends.
 
   /** @param sentBy `host:port` of the socket that it leaves by */
@@ -358,7 +369,7 @@ export class Wire {
   private conversation(callId: string): Conversation {
     let conversation = this.conversations.get(callId);
     if (conversation === undefined) {
-      const call = /^(c\d+-\w+)\.\d+\.\d+\./.exec(callId)?.[1] ?? '';
+      const call = /^(c\w+-\w+)\.\d+\.\d+\./.exec(callId)?.[1] ?? '';
       conversation = {
         call,
         last_ms: 0,

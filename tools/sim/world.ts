@@ -46,6 +46,9 @@ const RING_BYTES = 1_024;
 /** Damaged datagrams have names of any length. */
 const WIDE_RING_BYTES = 1 << 18;
 const LONGEST_STALL_MS = 6_000;
+/** How long it takes until the dispatcher hears that a worker has died, and then until another is there. */
+const SLOWEST_NEWS_MS = 50;
+const SLOWEST_RETURN_MS = 1_000;
 /** Per cent of datagrams of which the engine gets a damaged copy too, where it gets any. */
 const DAMAGED = 20;
 /** Everything must be over so long after the last call arrived: patience, talk, session timers, transactions. */
@@ -113,6 +116,7 @@ export class World implements PhoneNet {
   private readonly desk: Dice;
   /** Damages datagrams. */
   private readonly vandal: Dice;
+  private readonly reaper: Dice;
   private last_datagram = '';
   private readonly faults: Faults;
   private readonly network: Network;
@@ -135,6 +139,7 @@ export class World implements PhoneNet {
     this.people = new Dice(seed);
     this.desk = new Dice(seed ^ 0x5bd1e995);
     this.vandal = new Dice(seed ^ 0x1b873593);
+    this.reaper = new Dice(seed ^ 0x7f4a7c15);
     this.faults = options.faults === 'all' ? ALL_FAULTS : NO_FAULTS;
     this.network = new Network(this.timers, new Dice(seed ^ 0x2545f491), this.faults, (how, text) =>
       this.note(`network ${how}`, text),
@@ -159,8 +164,8 @@ export class World implements PhoneNet {
         token: () => this.token(),
         wakeDelay_ms: () => this.wakeDelay_ms(),
         received: (text) => this.received(text),
-        sent: (worker, path, text) => {
-          for (const sent of plant?.sent?.(text) ?? [text]) this.toPhone(worker, path, sent);
+        sent: (worker, path, text, lost) => {
+          for (const sent of plant?.sent?.(text) ?? [text]) this.toPhone(worker, path, sent, lost);
         },
         reporting: (report) => plant?.report?.(report) ?? [report],
         called: (call, callId) => {
@@ -168,6 +173,8 @@ export class World implements PhoneNet {
           this.wire.called(call, callId);
         },
         ringDispatcher: () => this.dispatching.ring(),
+        dies: () => this.reaper.chance(this.faults.died),
+        died: (worker) => this.replace(worker),
       },
       clock,
       dice,
@@ -247,6 +254,7 @@ export class World implements PhoneNet {
 
   /** A call that one side has and the other has not is one that a message under way is about. */
   private bothSides(): void {
+    if (this.workers.some(({ alive }) => !alive)) return;
     let apart = -this.dispatching.dispatcher.acd.calls.size;
     let under_way = 0;
     for (const { b2bua, decisions, reports } of this.workers) {
@@ -311,6 +319,21 @@ export class World implements PhoneNet {
     this.endpoints.delete(who.callId);
   }
 
+  /** A worker has died: the dispatcher learns it, and a little later another takes its place. */
+  private replace(worker: SimWorker): void {
+    const { reaper, timers, workers } = this;
+    this.note(`worker ${worker.index}`, 'has died');
+    timers.set(reaper.between(1, SLOWEST_NEWS_MS), () => {
+      this.dispatching.replace(worker);
+      timers.set(reaper.between(10, SLOWEST_RETURN_MS), () => {
+        this.note(`worker ${worker.index}`, 'is replaced');
+        const isIts = (callId: string): boolean => workers[shardOf(callId) % workers.length] === worker;
+        this.wire.cameBack(isIts, (call) => worker.journal.has(call));
+        worker.comeBack();
+      });
+    });
+  }
+
   // The network's ends.
 
   /** From a phone to one of the engine's sockets. */
@@ -351,13 +374,14 @@ export class World implements PhoneNet {
     else if (message.request !== undefined) this.wire.receivedCut(message.request);
   }
 
-  private toPhone(worker: SimWorker, path: Path, text: string): void {
+  private toPhone(worker: SimWorker, path: Path, text: string, lost: boolean): void {
     const message = parseMessage(text);
     // A refusal repeats what could not be read.
     if (message.kind === 'failure' && this.isVandalized) return;
     must(message.kind !== 'failure', 'the engine sends what its own parser takes');
     this.options.datagram?.(text);
     if (!this.isVandalized) this.wire.sent(message, worker.sentBy(path.socket));
+    if (lost) return this.note('network lost', text);
     this.network.send(text, (arrived) => {
       const heard = arrived.length === text.length ? message : parseMessage(arrived);
       if (heard.kind === 'failure') return;
