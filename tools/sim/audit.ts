@@ -37,6 +37,8 @@ export class Audit {
   /** Calls that the dispatcher took. */
   taken = 0;
   private readonly tally: Tally;
+  /** Ids of all calls that have ever arrived: a worker that comes back tells of its own again. */
+  private readonly arrivals = new Set<string>();
   private readonly visits = new Map<string, Visit>();
   private readonly by_cid = new Map<number, Visit>();
   private readonly waiting = new Set<Visit>();
@@ -73,8 +75,9 @@ export class Audit {
   /** After the dispatcher has heard it. `cid` is the one that the call got if it was taken. */
   arrives(report: Report, accepted: boolean, cid: number): void {
     if (report.kind !== 'arrived') return;
+    if (this.arrivals.has(report.call)) return must(!accepted, 'a call arrives once');
+    this.arrivals.add(report.call);
     if (accepted) {
-      must(!this.visits.has(report.call), 'a call arrives once');
       const visit: Visit = {
         cid,
         flow: report.flow,

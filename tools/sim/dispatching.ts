@@ -105,7 +105,7 @@ export class SimDispatcher extends SimThread {
     if (report.kind === 'all_resumed') must(calls.size === before, 'a worker comes back with all its calls');
     const taken = this.dispatcher.nextCid !== cid;
     this.audit.arrives(report, taken, cid);
-    if (report.kind === 'arrived' && !taken) this.around.ended(report.call);
+    if (report.kind === 'arrived' && !calls.has(report.call)) this.around.ended(report.call);
     this.drain();
   }
 

@@ -100,7 +100,8 @@ export class Wire {
 
   /** The call has ended. */
   callEnded(call: string): void {
-    this.ended.set(call, this.now_ms());
+    // A worker that has come back may ask again about a call that has long ended.
+    if (!this.ended.has(call)) this.ended.set(call, this.now_ms());
   }
 
   /**

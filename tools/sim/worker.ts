@@ -56,6 +56,8 @@ export interface WorkerWorld {
   dies(): boolean;
   /** It has died. */
   died(worker: SimWorker): void;
+  /** Another, which knows what its journal has. */
+  comesBack(worker: SimWorker): void;
 }
 
 export class SimWorker extends SimThread {
@@ -120,6 +122,7 @@ export class SimWorker extends SimThread {
   /** Another takes its place: its calls are played again, report again, and go on. */
   comeBack(): void {
     const { inputs, calls } = this.journal.recover();
+    this.around.comesBack(this);
     this.timers = new TimerWheel(inputs[0]?.at_ms ?? this.timers.now_ms);
     const env = new ReplayEnvironment(this.environment());
     this.b2bua = new B2bua(env, this.options);

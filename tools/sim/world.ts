@@ -175,6 +175,7 @@ export class World implements PhoneNet {
         ringDispatcher: () => this.dispatching.ring(),
         dies: () => this.reaper.chance(this.faults.died),
         died: (worker) => this.replace(worker),
+        comesBack: (worker) => this.comesBack(worker),
       },
       clock,
       dice,
@@ -321,17 +322,21 @@ export class World implements PhoneNet {
 
   /** A worker has died: the dispatcher learns it, and a little later another takes its place. */
   private replace(worker: SimWorker): void {
-    const { reaper, timers, workers } = this;
+    const { reaper, timers } = this;
     this.note(`worker ${worker.index}`, 'has died');
     timers.set(reaper.between(1, SLOWEST_NEWS_MS), () => {
       this.dispatching.replace(worker);
       timers.set(reaper.between(10, SLOWEST_RETURN_MS), () => {
-        this.note(`worker ${worker.index}`, 'is replaced');
-        const isIts = (callId: string): boolean => workers[shardOf(callId) % workers.length] === worker;
-        this.wire.cameBack(isIts, (call) => worker.journal.has(call));
         worker.comeBack();
       });
     });
+  }
+
+  private comesBack(worker: SimWorker): void {
+    const { workers } = this;
+    this.note(`worker ${worker.index}`, 'is replaced');
+    const isIts = (callId: string): boolean => workers[shardOf(callId) % workers.length] === worker;
+    this.wire.cameBack(isIts, (call) => worker.journal.has(call));
   }
 
   // The network's ends.
