@@ -57,7 +57,9 @@ export class Calls {
       this.acd.calls_to_match.push(call);
     }
     this.tellState(call);
-    if (call.media_leg !== 0 && call.message_timer === null) this.armMessage(call);
+    // While the message is still to come, what the caller hears is the one before it.
+    const hears = call.media_leg !== 0 && call.media_setup === 0 && !call.referring;
+    if (hears && call.message_timer === null) this.armMessage(call);
     this.legs.sayAgain(call);
   }
 

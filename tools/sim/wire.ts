@@ -47,6 +47,8 @@ interface Server {
   acknowledged: boolean;
   /** It came again when the engine may have forgotten it: as a retransmission or as new, who knows. */
   stale: boolean;
+  /** An INVITE that its worker took with it: nobody had decided yet where it goes. */
+  lost: boolean;
 }
 
 /** One peer's end of a conversation, by his tag. */
@@ -111,7 +113,10 @@ export class Wire {
   cameBack(isIts: (callId: string) => boolean, has: (call: string) => boolean): void {
     for (const [callId, { call, servers }] of this.conversations) {
       if (!isIts(callId) || has(call)) continue;
-      for (const server of servers.values()) server.stale = true;
+      for (const server of servers.values()) {
+        server.stale = true;
+        server.lost ||= call === '' && server.request.method === 'INVITE';
+      }
     }
   }
 
@@ -320,6 +325,7 @@ export class Wire {
       finished_ms: 0,
       acknowledged: false,
       stale: false,
+      lost: false,
     });
     if (conversation.dialogs.has(request.fromTag)) this.dialog(conversation, request.fromTag, request);
   }
@@ -416,8 +422,8 @@ export class Wire {
 
   private forget(callId: string, { clients, servers }: Conversation): void {
     const now_ms = this.now_ms();
-    for (const { came_ms, request, status } of servers.values())
-      must(status >= 200 || now_ms - came_ms < ANSWER_MS, `${request.method} is answered (${callId})`);
+    for (const { came_ms, lost, request, status } of servers.values())
+      must(lost || status >= 200 || now_ms - came_ms < ANSWER_MS, `${request.method} is answered (${callId})`);
     for (const client of clients.values()) {
       this.branches.delete(client.request.via.branch);
       for (const ack of client.acks.values()) this.branches.delete(/branch=([^;\r]+)/.exec(ack)?.[1] ?? '');
