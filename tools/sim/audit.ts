@@ -26,6 +26,8 @@ interface Visit {
   /** When the agent's 200 came; 0 while he is not joined to the caller. */
   answered_ms: number;
   answer_counted: boolean;
+  /** The caller has been asked to call the message himself: if he goes now, he has not given up. */
+  referring: boolean;
   /** The agent's leg failed by his own doing. */
   own_doing: boolean;
   refusals: number;
@@ -88,6 +90,7 @@ export class Audit {
         agent_leg: 0,
         answered_ms: 0,
         answer_counted: false,
+        referring: false,
         own_doing: false,
         refusals: 0,
         refusal_cdrs: 0,
@@ -117,7 +120,8 @@ export class Audit {
     } else if (report.kind === 'leg_failed' && agents) {
       visit.own_doing = report.refused_by === 'peer' && !CALLS_OWN.has(report.status);
     } else if (report.kind === 'leg_ended' && agents) visit.own_doing = true;
-    else if (report.kind === 'caller_gone' && visit.answered_ms === 0)
+    else if (report.kind === 'referred') visit.referring = false;
+    else if (report.kind === 'caller_gone' && visit.answered_ms === 0 && !visit.referring)
       this.tally.abandoned(visit.flow, visit.agent);
   }
 
@@ -208,6 +212,11 @@ export class Audit {
   }
 
   decided(decision: Decision): void {
+    if (decision.kind === 'refer') {
+      const visit = this.visits.get(decision.call);
+      must(visit !== undefined, 'who is sent away is there');
+      visit.referring = true;
+    }
     if (decision.kind !== 'connect' && decision.kind !== 'connect_announced') return;
     if (decision.role !== 'agent') return;
     const visit = this.visits.get(decision.call);

@@ -111,8 +111,10 @@ export class Wire {
    * new to it if it came again.
    */
   cameBack(isIts: (callId: string) => boolean, has: (call: string) => boolean): void {
-    for (const [callId, { call, servers }] of this.conversations) {
+    for (const [callId, { call, clients, late, servers }] of this.conversations) {
       if (!isIts(callId) || has(call)) continue;
+      // Who answers its INVITE again is a stranger to it.
+      for (const { acks } of clients.values()) for (const tag of acks.keys()) late.add(tag);
       for (const server of servers.values()) {
         server.stale = true;
         server.lost ||= call === '' && server.request.method === 'INVITE';
