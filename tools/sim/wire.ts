@@ -47,8 +47,6 @@ interface Server {
   acknowledged: boolean;
   /** It came again when the engine may have forgotten it: as a retransmission or as new, who knows. */
   stale: boolean;
-  /** An INVITE that its worker took with it: nobody had decided yet where it goes. */
-  lost: boolean;
 }
 
 /** One peer's end of a conversation, by his tag. */
@@ -107,18 +105,15 @@ export class Wire {
   }
 
   /**
-   * A worker has come back. What it does not know any more, requests that made no call or one that is over, would be
-   * new to it if it came again.
+   * A worker comes back. It knows nothing of requests that made no call, or one that is over: to it they are new when
+   * they come again. An INVITE of which nobody had decided yet where it goes is among them.
    */
   cameBack(isIts: (callId: string) => boolean, has: (call: string) => boolean): void {
     for (const [callId, { call, clients, late, servers }] of this.conversations) {
       if (!isIts(callId) || has(call)) continue;
       // Who answers its INVITE again is a stranger to it.
       for (const { acks } of clients.values()) for (const tag of acks.keys()) late.add(tag);
-      for (const server of servers.values()) {
-        server.stale = true;
-        server.lost ||= call === '' && server.request.method === 'INVITE';
-      }
+      servers.clear();
     }
   }
 
@@ -327,7 +322,6 @@ export class Wire {
       finished_ms: 0,
       acknowledged: false,
       stale: false,
-      lost: false,
     });
     if (conversation.dialogs.has(request.fromTag)) this.dialog(conversation, request.fromTag, request);
   }
@@ -424,8 +418,8 @@ export class Wire {
 
   private forget(callId: string, { clients, servers }: Conversation): void {
     const now_ms = this.now_ms();
-    for (const { came_ms, lost, request, status } of servers.values())
-      must(lost || status >= 200 || now_ms - came_ms < ANSWER_MS, `${request.method} is answered (${callId})`);
+    for (const { came_ms, request, status } of servers.values())
+      must(status >= 200 || now_ms - came_ms < ANSWER_MS, `${request.method} is answered (${callId})`);
     for (const client of clients.values()) {
       this.branches.delete(client.request.via.branch);
       for (const ack of client.acks.values()) this.branches.delete(/branch=([^;\r]+)/.exec(ack)?.[1] ?? '');
