@@ -1,4 +1,4 @@
-/** A worker's journal in memory: what workers/journal keeps in files of the inputs of its calls, turn by turn. */
+/** A worker's journal in memory: the inputs of its calls, turn by turn, which workers/journal keeps in files. */
 import type { CallScope } from '../../core/sip/call-scope.js';
 import type { CallStart, Recorder } from '../../core/sip/recorder.js';
 import type { Recorded } from '../../core/sip/replay.js';
@@ -26,9 +26,12 @@ export class SimJournal implements Recorder {
     private readonly now_ms: () => number,
     /** Number of the last of the worker's reports that the dispatcher has applied. */
     private readonly applied_seq: () => number,
+    /** A call begins, with that Call-ID. */
+    private readonly begins: (call: string, callId: string) => void,
   ) {}
 
   started(scope: CallScope, start: CallStart): void {
+    this.begins(scope.id, scope.callerCallId);
     this.note(scope, { kind: 'started', start });
   }
 

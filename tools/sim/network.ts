@@ -15,7 +15,15 @@ export interface Faults {
   died: number;
 }
 
-export const ALL_FAULTS: Faults = { lost: 4, doubled: 3, late: 3, cut: 0.5, jitter_ms: 60, stalled: 0.05, died: 0.02 };
+export const ALL_FAULTS: Faults = {
+  lost: 4,
+  doubled: 3,
+  late: 3,
+  cut: 0.5,
+  jitter_ms: 60,
+  stalled: 0.05,
+  died: 0.02,
+};
 export const NO_FAULTS: Faults = { lost: 0, doubled: 0, late: 0, cut: 0, jitter_ms: 0, stalled: 0, died: 0 };
 
 const LATEST_MS = 4_000;

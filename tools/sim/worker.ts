@@ -89,6 +89,9 @@ export class SimWorker extends SimThread {
     this.journal = new SimJournal(
       () => this.timers.now_ms,
       () => this.reports.reader.last_seq,
+      (call, callId) => {
+        this.outbox.push(() => around.called(call, callId));
+      },
     );
     this.b2bua = new B2bua(this.environment(), this.options);
   }
@@ -210,8 +213,6 @@ export class SimWorker extends SimThread {
   /** By the Request-URI's user, mostly at once; else a route module takes its time. */
   private route(request: SipRequest, done: (routed: Routed) => void): void {
     const decided = (): void => {
-      const call = this.callId(this.calls + 1);
-      this.outbox.push(() => this.around.called(call, request.callId));
       done({ flow: parseUri(request.uri)?.user ?? '', param: CALL_PARAM, media: undefined });
     };
     if (this.dice.chance(80)) return decided();
