@@ -110,7 +110,10 @@ export class Wire {
    */
   cameBack(isIts: (callId: string) => boolean, has: (call: string) => boolean): void {
     for (const [callId, { call, clients, late, servers }] of this.conversations) {
-      if (!isIts(callId) || has(call)) continue;
+      if (!isIts(callId)) continue;
+      // The tag in a CANCEL's 200 need not be the INVITE's (9.2 says SHOULD), and is drawn anew.
+      for (const server of servers.values()) server.stale ||= server.request.method === 'CANCEL';
+      if (has(call)) continue;
       // Who answers its INVITE again is a stranger to it.
       for (const { acks } of clients.values()) for (const tag of acks.keys()) late.add(tag);
       servers.clear();
