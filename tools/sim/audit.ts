@@ -15,6 +15,7 @@ import { must } from './violation.js';
 const CALLS_OWN = new Set([400, 415, 420, 488, 606]);
 
 interface Visit {
+  readonly call: string;
   readonly cid: number;
   readonly flow: string;
   readonly chat: boolean;
@@ -53,10 +54,16 @@ export class Audit {
   private readonly wrapups_due: { agent: string; ends_ms: number }[] = [];
 
   constructor(
-    private readonly dispatcher: Dispatcher,
+    private dispatcher: Dispatcher,
     private readonly global_wrapup_s: number,
   ) {
     this.tally = new Tally(dispatcher);
+  }
+
+  /** Another dispatcher has taken the place of one that died. */
+  goesOnWith(dispatcher: Dispatcher): void {
+    this.dispatcher = dispatcher;
+    this.tally.goesOnWith(dispatcher);
   }
 
   /** A command that the dispatcher is about to obey. */
@@ -81,6 +88,7 @@ export class Audit {
     this.arrivals.add(report.call);
     if (accepted) {
       const visit: Visit = {
+        call: report.call,
         cid,
         flow: report.flow,
         chat: report.media === 'msrp',
@@ -198,6 +206,9 @@ export class Audit {
     must(location !== '', 'a call is delivered to an agent with its medium');
     if (!in_order) return;
     for (const other of this.waiting) {
+      // Whose worker has not yet said that it has him waits outside the queue.
+      const call = acd.calls.get(other.call);
+      if (call !== undefined && acd.dormant.has(call)) continue;
       if (other.chat !== visit.chat || flow_configs.get(other.flow)?.skill !== skill) continue;
       must(this.goesBefore(visit, other), 'calls leave the queue in its order');
     }

@@ -13,6 +13,8 @@ export interface Faults {
   stalled: number;
   /** Per cent of a worker's turns that are its last. */
   died: number;
+  /** Whether the whole process dies now and then. */
+  restarted: boolean;
 }
 
 export const ALL_FAULTS: Faults = {
@@ -23,8 +25,18 @@ export const ALL_FAULTS: Faults = {
   jitter_ms: 60,
   stalled: 0.05,
   died: 0.02,
+  restarted: true,
 };
-export const NO_FAULTS: Faults = { lost: 0, doubled: 0, late: 0, cut: 0, jitter_ms: 0, stalled: 0, died: 0 };
+export const NO_FAULTS: Faults = {
+  lost: 0,
+  doubled: 0,
+  late: 0,
+  cut: 0,
+  jitter_ms: 0,
+  stalled: 0,
+  died: 0,
+  restarted: false,
+};
 
 const LATEST_MS = 4_000;
 

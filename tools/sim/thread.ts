@@ -12,7 +12,7 @@ export abstract class SimThread {
 
   constructor(
     private readonly world: TimerWheel,
-    private readonly clock: Clock,
+    protected readonly clock: Clock,
     /** How long it takes to wake it up, ms. */
     private readonly wakeDelay_ms: () => number,
   ) {
@@ -39,6 +39,12 @@ export abstract class SimThread {
     act?.();
     this.flush();
     this.next_ms = this.alive ? this.timers.next_ms() : undefined;
+  }
+
+  /** It has no turns from now on, until it is alive again. */
+  protected stop(): void {
+    this.alive = false;
+    this.next_ms = undefined;
   }
 
   /** Its doorbell: a turn in which it reads its links, a little later. */

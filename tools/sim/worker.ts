@@ -175,12 +175,22 @@ export class SimWorker extends SimThread {
   }
 
   private die(): void {
-    this.alive = false;
+    this.end();
+    this.around.died(this);
+  }
+
+  /** The process dies, and with it what waits for the worker. */
+  endWithProcess(): void {
+    this.end();
+    this.kept.length = 0;
+  }
+
+  private end(): void {
+    this.stop();
     this.deaths++;
     this.calls = 0;
     this.outbox = [];
     this.journal.forgetTurn();
-    this.around.died(this);
   }
 
   private report(report: Report): void {

@@ -49,6 +49,8 @@ const LONGEST_STALL_MS = 6_000;
 /** How long it takes until the dispatcher hears that a worker has died, and then until another is there. */
 const SLOWEST_NEWS_MS = 50;
 const SLOWEST_RETURN_MS = 1_000;
+const LONGEST_RESTART_MS = 3_000;
+const MOST_OFTEN_RESTARTED_MS = 20_000;
 /** Per cent of datagrams of which the engine gets a damaged copy too, where it gets any. */
 const DAMAGED = 20;
 /** Everything must be over so long after the last call arrived: patience, talk, session timers, transactions. */
@@ -130,6 +132,7 @@ export class World implements PhoneNet {
   private provisioning: Provisioning;
   private arrived = 0;
   private tokens = 0;
+  private restarts = 0;
   private next_check = CHECK_EVERYTHING_STEPS;
 
   constructor(private readonly options: SimOptions) {
@@ -227,6 +230,7 @@ export class World implements PhoneNet {
     const { timers } = this;
     this.arriveLater();
     this.manageLater();
+    if (this.faults.restarted) this.restartLater();
     let until_ms = Number.MAX_SAFE_INTEGER;
     let next_ms: number | undefined;
     while ((next_ms = this.due_ms()) !== undefined && next_ms < until_ms) {
@@ -324,11 +328,38 @@ export class World implements PhoneNet {
   private replace(worker: SimWorker): void {
     const { reaper, timers } = this;
     this.note(`worker ${worker.index}`, 'has died');
+    const { restarts } = this;
     timers.set(reaper.between(1, SLOWEST_NEWS_MS), () => {
+      if (this.restarts !== restarts) return;
       this.dispatching.replace(worker);
       timers.set(reaper.between(10, SLOWEST_RETURN_MS), () => {
-        worker.comeBack();
+        if (this.restarts === restarts) worker.comeBack();
       });
+    });
+  }
+
+  private restartLater(): void {
+    this.timers.set(this.reaper.between(MOST_OFTEN_RESTARTED_MS, 5 * MOST_OFTEN_RESTARTED_MS), () => {
+      if (this.arrived >= this.options.calls) return;
+      this.restart();
+      this.restartLater();
+    });
+  }
+
+  /** The whole process dies, and what is in its rings and on its way to it with it. */
+  private restart(): void {
+    const { dispatching, reaper, timers, workers } = this;
+    this.note('process', 'has died');
+    this.restarts++;
+    for (const worker of workers) worker.endWithProcess();
+    dispatching.end();
+    timers.set(reaper.between(10, LONGEST_RESTART_MS), () => {
+      this.note('process', 'is back');
+      dispatching.comeBack();
+      for (const worker of workers) {
+        worker.relink();
+        worker.comeBack();
+      }
     });
   }
 
@@ -358,6 +389,7 @@ export class World implements PhoneNet {
   private toEngine(phone: Phone, text: string, port: number): void {
     const { workers } = this;
     this.note(`${phone.name} ->`, text);
+    if (!this.dispatching.alive) return this.note('network lost', text);
     const receiver = port === PUBLIC_PORT ? workers.at(-1) : workers[port - WORKER_PORT];
     must(receiver !== undefined, `port ${port} is one of the engine's`);
     const callId = callIdOf(text);
@@ -447,8 +479,10 @@ export class World implements PhoneNet {
 
   private manageLater(): void {
     this.timers.set(this.desk.between(100, 4_000), () => {
-      if (this.arrived >= this.options.calls) return this.closeDesk();
-      this.manage();
+      if (this.dispatching.alive) {
+        if (this.arrived >= this.options.calls) return this.closeDesk();
+        this.manage();
+      }
       this.manageLater();
     });
   }
