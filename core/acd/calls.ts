@@ -364,8 +364,9 @@ export class Calls {
   private setState(call: Call, to: CallState): void {
     const { acd } = this;
     const from = call.state;
-    // What was dormant is in no queue.
-    if (from === 'queued' && !acd.dormant.delete(call)) {
+    // What was dormant is in no queue, and whatever moves it wakes it.
+    const was_dormant = acd.dormant.delete(call);
+    if (from === 'queued' && !was_dormant) {
       dequeue(call);
       call.onhold_timer = acd.cancel(call.onhold_timer);
     }
