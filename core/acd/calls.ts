@@ -57,7 +57,9 @@ export class Calls {
       this.acd.calls_to_match.push(call);
     }
     this.tellState(call);
-    if (call.media_leg !== 0 && call.message_timer === null) this.armMessage(call);
+    // While the message is still to come, what the caller hears is the one before it.
+    const hears = call.media_leg !== 0 && call.media_setup === 0 && !call.referring;
+    if (hears && call.message_timer === null) this.armMessage(call);
     this.legs.sayAgain(call);
   }
 
@@ -362,8 +364,9 @@ export class Calls {
   private setState(call: Call, to: CallState): void {
     const { acd } = this;
     const from = call.state;
-    // What was dormant is in no queue.
-    if (from === 'queued' && !acd.dormant.delete(call)) {
+    // What was dormant is in no queue, and whatever moves it wakes it.
+    const was_dormant = acd.dormant.delete(call);
+    if (from === 'queued' && !was_dormant) {
       dequeue(call);
       call.onhold_timer = acd.cancel(call.onhold_timer);
     }

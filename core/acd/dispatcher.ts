@@ -50,7 +50,7 @@ export class Dispatcher {
   private readonly desk: AgentDesk;
   private readonly calls: Calls;
   private reckonings: Reckoning[] = [];
-  /** The latest call of each origin that was taken. */
+  /** The latest call of each origin that has arrived. */
   private readonly heard = new Map<string, number>();
 
   /**
@@ -212,6 +212,8 @@ export class Dispatcher {
   private arrived(report: CallArrived, worker: number): void {
     const { acd } = this;
     const { caller_user, media } = report;
+    // Also of one that is refused: told of it again, the dispatcher must not take what has ended.
+    this.note(report.call);
     if (report.flow === '') {
       this.refuse(report.call, worker, 404, 'no flow id given');
       return;
@@ -239,7 +241,6 @@ export class Dispatcher {
       return;
     }
     const { param, caller_display } = report;
-    this.note(report.call);
     this.calls.arrive({
       id: report.call,
       worker,

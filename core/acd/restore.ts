@@ -20,7 +20,8 @@ export function restore(acd: AcdState, desk: AgentDesk, memory: Memory): void {
   acd.out.engineChanged = true;
   const calls = memory.calls.map((values) => ({ values, names: namesIn(values) }));
   const flows_in_use = new Set(calls.map(({ names }) => names.flow));
-  const agents_in_use = new Set(calls.flatMap(({ names }) => [names.agent, ...names.refusers]));
+  // One whom a call remembers only for having refused it may have left long ago.
+  const agents_in_use = new Set(calls.map(({ names }) => names.agent));
   for (const { config, removed } of provisioning.flows) {
     if (removed && !flows_in_use.has(config.id)) continue;
     const skill = acd.useSkill(config.skill);

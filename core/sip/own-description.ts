@@ -3,16 +3,19 @@ import { flatten } from './bytes.js';
 import { sameSession, withOrigin } from './sdp.js';
 
 export class OwnDescription {
-  /** As last sent, '' before the first. */
+  /** As last sent, '' before the first or when it has been forgotten. */
   last = '';
   private version = 1;
+  private described = false;
 
   /** @param id session id of the o= line, digits */
   constructor(private readonly id: string) {}
 
   /** Puts our o= line on `sdp` and remembers it; the version grows with every change. */
   take(sdp: string, sentBy: string): string {
-    if (this.last !== '' && !sameSession(this.last, sdp)) this.version++;
+    // What was sent and forgotten counts as another one: versions may grow without a change, not the reverse.
+    if (this.described && (this.last === '' || !sameSession(this.last, sdp))) this.version++;
+    this.described = true;
     this.last = flatten(this.signed(sdp, sentBy));
     return this.last;
   }

@@ -4,6 +4,7 @@ import { Dispatcher } from '../../core/acd/dispatcher.js';
 import type { Memory } from '../../core/acd/memory.js';
 import type { Decision } from '../../core/messages.js';
 import { TimerWheel } from '../../core/timers.js';
+import { checkInvariants } from '../../tools/sim/invariants.js';
 import { agentConfig, Centre, flowConfig, OPTIONS } from './centre.js';
 
 /** As a journal keeps it. */
@@ -193,4 +194,68 @@ t.test('of a worker that is replaced only its own calls are asked for', async (t
   for (const id of ['r-0-1', 'r-0-2', 'r-0-6']) dispatcher.report({ kind: 'resumed', call: id }, 0);
   dispatcher.report({ kind: 'all_resumed' }, 0);
   t.same([...dispatcher.acd.calls.keys()], ['r-0-1', 'r-0-2', 'r-0-5', 'r-0-6'], 'only r-0-4 is lost');
+});
+
+t.test(
+  'a call that was refused is refused again, when its worker comes back and tells of it again',
+  async (t) => {
+    const centre = new Centre([flowConfig()], [agentConfig({ id: 'ann', logged_in: false })]);
+    centre.arrive('r-0-1');
+    t.match(centre.decisions, [{ kind: 'end', call: 'r-0-1', status: 480 }]);
+    centre.login('ann', true);
+    centre.dispatcher.workerReplaced(0);
+    centre.arrive('r-0-1');
+    t.match(centre.decisions.at(-1), { kind: 'end', call: 'r-0-1' });
+    t.equal(centre.where('r-0-1'), 'ended');
+    t.equal(centre.agent('ann').state, 'free', 'nobody rings for a call that is over');
+  },
+);
+
+t.test('a message that is being set up when its worker is replaced has its full time', async (t) => {
+  const flow = flowConfig({
+    message_dissuading: 'sip:dissuade@media',
+    dissuading_onhold_s: 50,
+    dissuading_hangup: true,
+  });
+  const centre = new Centre([flow], [agentConfig({ id: 'ann' })], { message_timeout_s: 60 });
+  centre.command({ kind: 'internal_dispatching', on: false });
+  centre.arrive('r-0-1');
+  centre.connected('r-0-1', centre.connect('r-0-1').leg);
+  centre.pass(50);
+  const message = centre.connect('r-0-1');
+  t.equal(message.uri, 'sip:dissuade@media');
+  centre.dispatcher.workerReplaced(0);
+  centre.report({ kind: 'resumed', call: 'r-0-1' });
+  centre.report({ kind: 'all_resumed' });
+  centre.pass(5);
+  centre.connected('r-0-1', message.leg);
+  centre.pass(59);
+  t.equal(centre.where('r-0-1'), 'dissuading2', 'the deadline is its own, not that of what played before');
+  centre.pass(1);
+  t.equal(centre.where('r-0-1'), 'ended');
+});
+
+t.test('a call that its agent has refused meanwhile is in the queue once', async (t) => {
+  const centre = busy();
+  const { dispatcher } = restarted(centre);
+  dispatcher.report({ kind: 'leg_failed', call: 'r-0-2', leg: 1, status: 486, refused_by: 'peer' }, 0);
+  for (const id of ['r-0-1', 'r-0-2', 'r-0-4', 'r-0-5', 'r-0-6'])
+    dispatcher.report({ kind: 'resumed', call: id }, 0);
+  dispatcher.report({ kind: 'all_resumed' }, 0);
+  checkInvariants(dispatcher);
+  t.equal(dispatcher.acd.calls.get('r-0-2')?.rejections, 1);
+});
+
+t.test('an agent who has refused a call and left is not there after a restart', async (t) => {
+  const agents = ['ann', 'bob'].map((id) => agentConfig({ id }));
+  const centre = new Centre([flowConfig()], agents);
+  centre.arrive('r-0-1');
+  centre.failed('r-0-1', centre.connect('r-0-1').leg);
+  centre.load([flowConfig()], agents.slice(1));
+  const memory = kept(centre.dispatcher.memory());
+  // Memory as a journal has it: of each the latest that was written.
+  memory.provisioning.agents.push({ config: agentConfig({ id: 'ann' }), removed: true });
+  const restored = new Dispatcher(OPTIONS, new TimerWheel(centre.now_ms), 1);
+  restored.restore(memory, 1);
+  t.same([...restored.acd.agents.keys()], ['bob']);
 });

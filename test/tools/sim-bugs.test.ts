@@ -1,6 +1,7 @@
 /** The simulator's checks can fail: bugs are planted in the running engine, one at a time, and each is noticed. */
 import t from 'tap';
 import { AgentDesk } from '../../core/acd/agent-desk.js';
+import { Calls } from '../../core/acd/calls.js';
 import { OrderedSet } from '../../core/acd/ordered-set.js';
 import type { StoreRecord } from '../../core/acd/records.js';
 import { Statistics } from '../../core/acd/statistics.js';
@@ -41,6 +42,10 @@ const between: Record<string, { plant: () => Plant; check: RegExp }> = {
   'the end of a call is never carried out': {
     plant: () => ({ decision: nth<Decision>(5, ({ kind }) => kind === 'end', lost) }),
     check: /have the same calls/,
+  },
+  'a worker that came back keeps quiet about a call': {
+    plant: () => ({ report: nth<Report>(5, ({ kind }) => kind === 'resumed', lost) }),
+    check: /comes back with all its calls/,
   },
   'no ACK is ever sent': { plant: () => ({ sent: unsent('ACK ') }), check: /acknowledged/ },
   'no CANCEL is ever sent': { plant: () => ({ sent: unsent('CANCEL ') }), check: /is cancelled/ },
@@ -130,6 +135,25 @@ const within: Record<
       flow.talk_count++;
     },
     check: /of agent/,
+  },
+  'who waited does not enter the queue again after a restart': {
+    of: Calls,
+    method: 'resume',
+    broken: () =>
+      function (call) {
+        this.acd.dormant.delete(call);
+      },
+    check: /holds who waits|is in the set/,
+  },
+  'a wrapup has no end after a restart': {
+    of: AgentDesk,
+    method: 'recalled',
+    broken: (sound) =>
+      function (agent) {
+        sound.call(this, agent);
+        this.acd.timers.cancel(agent.wrapup_timer);
+      },
+    check: /a wrapup has a deadline/,
   },
   'the version of an SDP does not grow': {
     of: OwnDescription,

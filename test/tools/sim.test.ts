@@ -13,6 +13,18 @@ for (let seed = 1; seed <= 15; seed++) {
   });
 }
 
+t.test('workers die in it and come back, and so does the whole process', async (t) => {
+  const told = { died: 0, replaced: 0, restarted: 0 };
+  const write = (line: string): void => {
+    if (/ worker \d+ +has died/.test(line)) told.died++;
+    else if (/ worker \d+ +is replaced/.test(line)) told.replaced++;
+    else if (/ process +is back/.test(line)) told.restarted++;
+  };
+  const { failure } = simulate({ seed: 16, calls: 600, faults: 'all', write }, NO_CLOCK);
+  t.equal(failure, undefined);
+  t.ok(told.died > 1 && told.replaced > told.died && told.restarted > 0, JSON.stringify(told));
+});
+
 t.test('a seed happens twice the same', async (t) => {
   const [one, again] = [7, 7].map((seed) => simulate({ seed, calls: 200, faults: 'all' }, NO_CLOCK));
   t.same(again, one);

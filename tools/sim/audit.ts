@@ -15,6 +15,7 @@ import { must } from './violation.js';
 const CALLS_OWN = new Set([400, 415, 420, 488, 606]);
 
 interface Visit {
+  readonly call: string;
   readonly cid: number;
   readonly flow: string;
   readonly chat: boolean;
@@ -26,6 +27,8 @@ interface Visit {
   /** When the agent's 200 came; 0 while he is not joined to the caller. */
   answered_ms: number;
   answer_counted: boolean;
+  /** The caller has been asked to call the message himself: if he goes now, he has not given up. */
+  referring: boolean;
   /** The agent's leg failed by his own doing. */
   own_doing: boolean;
   refusals: number;
@@ -37,6 +40,8 @@ export class Audit {
   /** Calls that the dispatcher took. */
   taken = 0;
   private readonly tally: Tally;
+  /** Ids of all calls that have ever arrived: a worker that comes back tells of its own again. */
+  private readonly arrivals = new Set<string>();
   private readonly visits = new Map<string, Visit>();
   private readonly by_cid = new Map<number, Visit>();
   private readonly waiting = new Set<Visit>();
@@ -49,10 +54,16 @@ export class Audit {
   private readonly wrapups_due: { agent: string; ends_ms: number }[] = [];
 
   constructor(
-    private readonly dispatcher: Dispatcher,
+    private dispatcher: Dispatcher,
     private readonly global_wrapup_s: number,
   ) {
     this.tally = new Tally(dispatcher);
+  }
+
+  /** Another dispatcher has taken the place of one that died. */
+  goesOnWith(dispatcher: Dispatcher): void {
+    this.dispatcher = dispatcher;
+    this.tally.goesOnWith(dispatcher);
   }
 
   /** A command that the dispatcher is about to obey. */
@@ -73,9 +84,11 @@ export class Audit {
   /** After the dispatcher has heard it. `cid` is the one that the call got if it was taken. */
   arrives(report: Report, accepted: boolean, cid: number): void {
     if (report.kind !== 'arrived') return;
+    if (this.arrivals.has(report.call)) return must(!accepted, 'a call arrives once');
+    this.arrivals.add(report.call);
     if (accepted) {
-      must(!this.visits.has(report.call), 'a call arrives once');
       const visit: Visit = {
+        call: report.call,
         cid,
         flow: report.flow,
         chat: report.media === 'msrp',
@@ -85,6 +98,7 @@ export class Audit {
         agent_leg: 0,
         answered_ms: 0,
         answer_counted: false,
+        referring: false,
         own_doing: false,
         refusals: 0,
         refusal_cdrs: 0,
@@ -114,7 +128,8 @@ export class Audit {
     } else if (report.kind === 'leg_failed' && agents) {
       visit.own_doing = report.refused_by === 'peer' && !CALLS_OWN.has(report.status);
     } else if (report.kind === 'leg_ended' && agents) visit.own_doing = true;
-    else if (report.kind === 'caller_gone' && visit.answered_ms === 0)
+    else if (report.kind === 'referred') visit.referring = false;
+    else if (report.kind === 'caller_gone' && visit.answered_ms === 0 && !visit.referring)
       this.tally.abandoned(visit.flow, visit.agent);
   }
 
@@ -191,6 +206,9 @@ export class Audit {
     must(location !== '', 'a call is delivered to an agent with its medium');
     if (!in_order) return;
     for (const other of this.waiting) {
+      // Whose worker has not yet said that it has him waits outside the queue.
+      const call = acd.calls.get(other.call);
+      if (call !== undefined && acd.dormant.has(call)) continue;
       if (other.chat !== visit.chat || flow_configs.get(other.flow)?.skill !== skill) continue;
       must(this.goesBefore(visit, other), 'calls leave the queue in its order');
     }
@@ -205,6 +223,11 @@ export class Audit {
   }
 
   decided(decision: Decision): void {
+    if (decision.kind === 'refer') {
+      const visit = this.visits.get(decision.call);
+      must(visit !== undefined, 'who is sent away is there');
+      visit.referring = true;
+    }
     if (decision.kind !== 'connect' && decision.kind !== 'connect_announced') return;
     if (decision.role !== 'agent') return;
     const visit = this.visits.get(decision.call);

@@ -3,12 +3,14 @@ import type { CallEvent, Command } from '../../core/acd/commands.js';
 import { Dispatcher, type DispatcherOptions } from '../../core/acd/dispatcher.js';
 import type { StoreRecord } from '../../core/acd/records.js';
 import type { Decision, Report } from '../../core/messages.js';
-import type { TimerWheel } from '../../core/timers.js';
+import { TimerWheel } from '../../core/timers.js';
 import { recordCodec } from '../../ipc/catalogue.js';
+import { SimAcdJournal } from './acd-journal.js';
 import { Audit } from './audit.js';
 import type { Clock } from './clock.js';
 import { SimLink } from './link.js';
 import { SimThread } from './thread.js';
+import { must } from './violation.js';
 import type { SimWorker } from './worker.js';
 
 const SPILL_RETRY_MS = 5;
@@ -32,6 +34,7 @@ export class SimDispatcher extends SimThread {
   readonly audit: Audit;
   dispatcher: Dispatcher;
   private readonly records = new SimLink('dispatcher to store', RECORD_LINK_BYTES, recordCodec);
+  private readonly journal = new SimAcdJournal();
   private commanded = false;
 
   constructor(
@@ -41,13 +44,26 @@ export class SimDispatcher extends SimThread {
     private readonly workers: readonly SimWorker[],
   ) {
     super(around.timers, clock, () => around.wakeDelay_ms());
-    this.dispatcher = this.build();
+    this.dispatcher = new Dispatcher(options, this.timers, 1);
     this.audit = new Audit(this.dispatcher, options.wrapup_s);
   }
 
-  /** The only place where a dispatcher is made: also where one would come back from its journal. */
-  private build(): Dispatcher {
-    return new Dispatcher(this.options, this.timers, 1);
+  /** The process dies. */
+  end(): void {
+    this.stop();
+  }
+
+  /** Another one, from what the journal has. */
+  comeBack(): void {
+    const memory = this.journal.recover(this.dispatcher);
+    this.timers = new TimerWheel(this.clock.shows_ms(this.around.timers.now_ms));
+    this.dispatcher = new Dispatcher(this.options, this.timers, 1);
+    this.audit.goesOnWith(this.dispatcher);
+    this.alive = true;
+    this.turn(() => {
+      this.dispatcher.restore(memory, this.workers.length);
+      this.drain();
+    });
   }
 
   command(command: Command): void {
@@ -56,6 +72,7 @@ export class SimDispatcher extends SimThread {
       this.commanded = command.kind === 'dispatch';
       this.audit.commanded(command);
       this.dispatcher.command(command);
+      if (command.kind === 'load') this.journal.loaded(this.dispatcher);
       this.drain();
       this.commanded = false;
       this.audit.obeyed();
@@ -85,14 +102,26 @@ export class SimDispatcher extends SimThread {
     if (left) this.timers.set(SPILL_RETRY_MS, () => {});
   }
 
+  /** The worker has died: what it said before counts, and another takes its place. */
+  replace(worker: SimWorker): void {
+    this.turn(() => {
+      while (worker.reports.reader.drain((report) => this.hear(report, worker.index)) > 0);
+      worker.relink();
+      this.dispatcher.workerReplaced(worker.index);
+    });
+  }
+
   private hear(report: Report, worker: number): void {
     this.around.note(`report, worker ${worker}`, JSON.stringify(report));
     const cid = this.dispatcher.nextCid;
+    const { calls } = this.dispatcher.acd;
+    const before = calls.size;
     this.audit.hears(report);
     this.dispatcher.report(report, worker);
+    if (report.kind === 'all_resumed') must(calls.size === before, 'a worker comes back with all its calls');
     const taken = this.dispatcher.nextCid !== cid;
     this.audit.arrives(report, taken, cid);
-    if (report.kind === 'arrived' && !taken) this.around.ended(report.call);
+    if (report.kind === 'arrived' && !calls.has(report.call)) this.around.ended(report.call);
     this.drain();
   }
 
@@ -100,6 +129,7 @@ export class SimDispatcher extends SimThread {
   private drain(): void {
     const { out } = this.dispatcher;
     if (out.empty) return;
+    this.journal.turned(this.dispatcher);
     const events: CallEvent[] = [...out.call_events];
     for (const event of events) {
       this.audit.moved(event, this.commanded);

@@ -25,6 +25,8 @@ export function checkInvariants(dispatcher: Dispatcher): void {
 
 /** One call against itself. */
 export function checkCall(dispatcher: Dispatcher, call: Call): void {
+  // One whose worker has not yet said that it has it goes on only then.
+  if (dispatcher.acd.dormant.has(call)) return;
   const name = `call ${call.id} in ${call.state}`;
   assert.equal(dispatcher.callRow(call.row)?.id, call.id, `${name} has its row`);
   assert.notEqual(call.state, 'ended', `${name} is forgotten`);
@@ -70,7 +72,11 @@ function checkSkills(dispatcher: Dispatcher, calls: Call[], agents: Agent[]): vo
     assert.equal(skill.users, flows + able.length, `skill ${skill.name} counts its users`);
     for (const media of ['rtp', 'msrp'] as const) {
       const waiting = calls.filter(
-        (call) => call.state === 'queued' && call.flow.skill === skill && call.media === media,
+        (call) =>
+          !acd.dormant.has(call) &&
+          call.state === 'queued' &&
+          call.flow.skill === skill &&
+          call.media === media,
       );
       waiting.sort((a, b) => a.order_priority - b.order_priority || a.order_sequence - b.order_sequence);
       assert.deepEqual(

@@ -6,10 +6,12 @@ import { createLink, LinkReader, LinkWriter } from '../../ipc/link.js';
 export class SimLink<T> {
   readonly writer: LinkWriter<T>;
   readonly reader: LinkReader<T>;
-  private flushed_seq = 0;
+  private flushed_seq: number;
 
-  constructor(name: string, bytes: number, codec: Codec<T>) {
-    const descriptor = createLink(name, bytes, createDoorbell());
+  /** @param first_seq number of the first message; of a link in the place of another one, where that stopped */
+  constructor(name: string, bytes: number, codec: Codec<T>, first_seq = 1) {
+    const descriptor = createLink(name, bytes, createDoorbell(), first_seq);
+    this.flushed_seq = first_seq - 1;
     this.writer = new LinkWriter(descriptor, codec);
     this.reader = new LinkReader(descriptor, codec);
   }

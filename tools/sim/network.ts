@@ -11,10 +11,32 @@ export interface Faults {
   /** Largest difference between the times that two datagrams take, ms: more than their distance reorders them. */
   jitter_ms: number;
   stalled: number;
+  /** Per cent of a worker's turns that are its last. */
+  died: number;
+  /** Whether the whole process dies now and then. */
+  restarted: boolean;
 }
 
-export const ALL_FAULTS: Faults = { lost: 4, doubled: 3, late: 3, cut: 0.5, jitter_ms: 60, stalled: 0.05 };
-export const NO_FAULTS: Faults = { lost: 0, doubled: 0, late: 0, cut: 0, jitter_ms: 0, stalled: 0 };
+export const ALL_FAULTS: Faults = {
+  lost: 4,
+  doubled: 3,
+  late: 3,
+  cut: 0.5,
+  jitter_ms: 60,
+  stalled: 0.05,
+  died: 0.02,
+  restarted: true,
+};
+export const NO_FAULTS: Faults = {
+  lost: 0,
+  doubled: 0,
+  late: 0,
+  cut: 0,
+  jitter_ms: 0,
+  stalled: 0,
+  died: 0,
+  restarted: false,
+};
 
 const LATEST_MS = 4_000;
 

@@ -66,18 +66,21 @@ export class Tally {
   private readonly states = new Map<string, AgentEvent['state']>();
   private readonly statistics: Statistics;
 
-  constructor(private readonly dispatcher: Dispatcher) {
-    const { acd } = dispatcher;
+  constructor(private dispatcher: Dispatcher) {
     this.statistics = new Statistics({
-      agents: () => [...acd.agents.values()].map((agent) => agent.view()),
-      flows: () => [...acd.flows.values()].map((flow) => flow.view()),
+      agents: () => [...this.dispatcher.acd.agents.values()].map((agent) => agent.view()),
+      flows: () => [...this.dispatcher.acd.flows.values()].map((flow) => flow.view()),
       calls: () => [],
-      skill: (row) => dispatcher.skillRow(row),
-      flow: (row) => dispatcher.flowRow(row),
-      agent: (row) => dispatcher.agentRow(row),
-      engine: () => dispatcher.engineRow(),
+      skill: (row) => this.dispatcher.skillRow(row),
+      flow: (row) => this.dispatcher.flowRow(row),
+      agent: (row) => this.dispatcher.agentRow(row),
+      engine: () => this.dispatcher.engineRow(),
       now_ms: () => 0,
     });
+  }
+
+  goesOnWith(dispatcher: Dispatcher): void {
+    this.dispatcher = dispatcher;
   }
 
   load({ flows, agents }: Provisioning): void {

@@ -3,14 +3,16 @@ import { TimerWheel } from '../../core/timers.js';
 import type { Clock } from './clock.js';
 
 export abstract class SimThread {
-  readonly timers: TimerWheel;
+  timers: TimerWheel;
+  /** One that has died has no turns. */
+  alive = true;
   private wake_due = false;
   /** Its next deadline, on its own clock; deadlines change in turns only. */
   private next_ms: number | undefined;
 
   constructor(
     private readonly world: TimerWheel,
-    private readonly clock: Clock,
+    protected readonly clock: Clock,
     /** How long it takes to wake it up, ms. */
     private readonly wakeDelay_ms: () => number,
   ) {
@@ -31,11 +33,18 @@ export abstract class SimThread {
 
   /** A turn: its deadlines, then `act`, then what all that produced leaves. */
   turn(act?: () => void): void {
+    if (!this.alive) return;
     this.timers.advance(this.clock.shows_ms(this.world.now_ms));
     this.expired();
     act?.();
     this.flush();
-    this.next_ms = this.timers.next_ms();
+    this.next_ms = this.alive ? this.timers.next_ms() : undefined;
+  }
+
+  /** It has no turns from now on, until it is alive again. */
+  protected stop(): void {
+    this.alive = false;
+    this.next_ms = undefined;
   }
 
   /** Its doorbell: a turn in which it reads its links, a little later. */

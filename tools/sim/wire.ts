@@ -100,7 +100,24 @@ export class Wire {
 
   /** The call has ended. */
   callEnded(call: string): void {
-    this.ended.set(call, this.now_ms());
+    // A worker that has come back may ask again about a call that has long ended.
+    if (!this.ended.has(call)) this.ended.set(call, this.now_ms());
+  }
+
+  /**
+   * A worker comes back. It knows nothing of requests that made no call, or one that is over: to it they are new when
+   * they come again. An INVITE of which nobody had decided yet where it goes is among them.
+   */
+  cameBack(isIts: (callId: string) => boolean, has: (call: string) => boolean): void {
+    for (const [callId, { call, clients, late, servers }] of this.conversations) {
+      if (!isIts(callId)) continue;
+      // The tag in a CANCEL's 200 need not be the INVITE's (9.2 says SHOULD), and is drawn anew.
+      for (const server of servers.values()) server.stale ||= server.request.method === 'CANCEL';
+      if (has(call)) continue;
+      // Who answers its INVITE again is a stranger to it.
+      for (const { acks } of clients.values()) for (const tag of acks.keys()) late.add(tag);
+      servers.clear();
+    }
   }
 
   // What the engine sends.
@@ -358,7 +375,7 @@ export class Wire {
   private conversation(callId: string): Conversation {
     let conversation = this.conversations.get(callId);
     if (conversation === undefined) {
-      const call = /^(c\d+-\w+)\.\d+\.\d+\./.exec(callId)?.[1] ?? '';
+      const call = /^(c\w+-\w+)\.\d+\.\d+\./.exec(callId)?.[1] ?? '';
       conversation = {
         call,
         last_ms: 0,

@@ -10,12 +10,14 @@ import type {
   Routed,
 } from '../../core/sip/environment.js';
 import type { SipRequest } from '../../core/sip/message.js';
+import { ReplayEnvironment, replay } from '../../core/sip/replay.js';
 import type { Path } from '../../core/sip/transport.js';
 import { parseUri } from '../../core/sip/uri.js';
-import type { TimerWheel } from '../../core/timers.js';
+import { TimerWheel } from '../../core/timers.js';
 import { decisionCodec, reportCodec } from '../../ipc/catalogue.js';
 import type { Clock } from './clock.js';
 import type { Dice } from './dice.js';
+import { SimJournal } from './journal.js';
 import { SimLink } from './link.js';
 import { SimThread } from './thread.js';
 import { must } from './violation.js';
@@ -42,21 +44,34 @@ export interface WorkerWorld {
   wakeDelay_ms(): number;
   /** A datagram is about to be handled. */
   received(text: string): void;
-  /** A datagram leaves. */
-  sent(worker: SimWorker, path: Path, text: string): void;
+  /** A datagram leaves; `lost`: it would have, had the worker lived. */
+  sent(worker: SimWorker, path: Path, text: string, lost: boolean): void;
   /** Before the report goes its way: what becomes of it. */
   reporting(report: Report): readonly Report[];
   /** A new call of that caller's INVITE. */
   called(call: string, callId: string): void;
   /** What it has sent to the dispatcher wakes it. */
   ringDispatcher(): void;
+  /** Whether this turn is the worker's last. */
+  dies(): boolean;
+  /** It has died. */
+  died(worker: SimWorker): void;
+  /** Another, which knows what its journal has. */
+  comesBack(worker: SimWorker): void;
 }
 
 export class SimWorker extends SimThread {
-  readonly reports: SimLink<Report>;
-  readonly decisions: SimLink<Decision>;
+  reports: SimLink<Report>;
+  decisions: SimLink<Decision>;
   b2bua: B2bua;
+  readonly journal: SimJournal;
   private calls = 0;
+  /** How often it has died: call ids and what was asked are of one life. */
+  private deaths = 0;
+  /** What the turn does to the world outside, in order, once what it took in is safe. */
+  private outbox: ((lost: boolean) => void)[] = [];
+  /** Datagrams that came while it was dead. */
+  private readonly kept: { text: string; path: Path }[] = [];
 
   constructor(
     readonly index: number,
@@ -64,27 +79,66 @@ export class SimWorker extends SimThread {
     clock: Clock,
     private readonly dice: Dice,
     private readonly options: B2buaOptions,
-    ring_bytes: number,
+    private readonly ring_bytes: number,
     /** A route module sees each leg before it is made. */
     private readonly seesLegs: boolean,
   ) {
     super(around.timers, clock, () => around.wakeDelay_ms());
-    this.reports = new SimLink(`worker ${index} to dispatcher`, ring_bytes, reportCodec);
-    this.decisions = new SimLink(`dispatcher to worker ${index}`, ring_bytes, decisionCodec);
-    this.b2bua = this.build();
+    this.reports = this.reportLink(1);
+    this.decisions = this.decisionLink();
+    this.journal = new SimJournal(
+      () => this.timers.now_ms,
+      () => this.reports.reader.last_seq,
+      (call, callId) => {
+        this.outbox.push(() => around.called(call, callId));
+      },
+    );
+    this.b2bua = new B2bua(this.environment(), this.options);
   }
 
-  /** The only place where a B2BUA is made: also where a worker that died would come back. */
-  private build(): B2bua {
-    return new B2bua(this.environment(), this.options);
+  private reportLink(first_seq: number): SimLink<Report> {
+    return new SimLink(`worker ${this.index} to dispatcher`, this.ring_bytes, reportCodec, first_seq);
+  }
+
+  private decisionLink(): SimLink<Decision> {
+    return new SimLink(`dispatcher to worker ${this.index}`, this.ring_bytes, decisionCodec);
   }
 
   /** A datagram has come to it, by its own socket or by the one that received it for all. */
   receive(text: string, path: Path): void {
+    if (!this.alive) {
+      this.kept.push({ text, path });
+      return;
+    }
     this.turn(() => {
-      this.around.received(text);
+      this.outbox.push(() => this.around.received(text));
       this.b2bua.receive(text, path);
     });
+  }
+
+  /** What its predecessor had published has been read: the rings are new, and the numbers of reports go on. */
+  relink(): void {
+    this.reports = this.reportLink(this.reports.reader.last_seq + 1);
+    this.decisions = this.decisionLink();
+  }
+
+  /** Another takes its place: its calls are played again, report again, and go on. */
+  comeBack(): void {
+    const { inputs, calls } = this.journal.recover();
+    this.around.comesBack(this);
+    this.timers = new TimerWheel(inputs[0]?.at_ms ?? this.timers.now_ms);
+    const env = new ReplayEnvironment(this.environment());
+    this.b2bua = new B2bua(env, this.options);
+    replay(this.b2bua, env, inputs);
+    env.goLive();
+    for (const report of env.reports) this.report(report);
+    for (const call of calls) this.report({ kind: 'resumed', call });
+    this.report({ kind: 'all_resumed' });
+    this.journal.toldAgain(this.reports.writer.last_seq);
+    this.alive = true;
+    this.turn(() => this.b2bua.askAgain());
+    this.ring();
+    for (const { text, path } of this.kept.splice(0)) this.receive(text, path);
   }
 
   /** Address of one of its sockets. */
@@ -100,17 +154,56 @@ export class SimWorker extends SimThread {
     return read >= DECISIONS_AT_ONCE;
   }
 
+  /** First what the turn took in becomes safe, then reports leave, then datagrams. In between it may die. */
   protected override flush(): void {
+    const { around, dice } = this;
+    const dies = around.dies();
+    if (dies && dice.chance(50)) return this.die();
+    this.journal.commit(this.reports.writer.last_seq);
+    if (!dies || dice.chance(70)) this.publish();
+    const { outbox } = this;
+    const leave = dies ? dice.between(0, outbox.length) : outbox.length;
+    this.outbox = [];
+    for (const [place, act] of outbox.entries()) act(place >= leave);
+    if (dies) this.die();
+  }
+
+  private publish(): void {
     const { told, left } = this.reports.flush();
     if (told) this.around.ringDispatcher();
     if (left) this.timers.set(SPILL_RETRY_MS, () => {});
+  }
+
+  private die(): void {
+    this.end();
+    this.around.died(this);
+  }
+
+  /** The process dies, and with it what waits for the worker. */
+  endWithProcess(): void {
+    this.end();
+    this.kept.length = 0;
+  }
+
+  private end(): void {
+    this.stop();
+    this.deaths++;
+    this.calls = 0;
+    this.outbox = [];
+    this.journal.forgetTurn();
+  }
+
+  private report(report: Report): void {
+    for (const told of this.around.reporting(report)) this.reports.writer.send(told);
   }
 
   private environment(): B2buaEnvironment {
     const { around, dice } = this;
     return {
       timers: this.timers,
-      send: (path, text) => around.sent(this, path, text),
+      send: (path, text) => {
+        this.outbox.push((lost) => around.sent(this, path, text, lost));
+      },
       token: () => around.token(),
       random: () => dice.next(),
       socketFor: () => OWN_SOCKET,
@@ -120,11 +213,9 @@ export class SimWorker extends SimThread {
       onLeg: this.seesLegs ? (invite, done) => this.onLeg(invite, done) : undefined,
       accepting: () => this.reports.writer.hasRoomForNew,
       admits: () => true,
-      report: (report) => {
-        for (const told of around.reporting(report)) this.reports.writer.send(told);
-      },
-      newCall: () => ({ id: this.callId(++this.calls), seed: [1 + this.index, this.calls, 0, 0] }),
-      recorder: undefined,
+      report: (report) => this.report(report),
+      newCall: () => ({ id: this.callId(++this.calls), seed: [1 + this.index, this.calls, this.deaths, 0] }),
+      recorder: this.journal,
       log: () => {},
     };
   }
@@ -132,7 +223,6 @@ export class SimWorker extends SimThread {
   /** By the Request-URI's user, mostly at once; else a route module takes its time. */
   private route(request: SipRequest, done: (routed: Routed) => void): void {
     const decided = (): void => {
-      this.around.called(this.callId(this.calls + 1), request.callId);
       done({ flow: parseUri(request.uri)?.user ?? '', param: CALL_PARAM, media: undefined });
     };
     if (this.dice.chance(80)) return decided();
@@ -161,7 +251,9 @@ export class SimWorker extends SimThread {
 
   /** An answer from outside: a turn of its own. */
   private later(delay_ms: number, what: string, text: string, act: () => void): void {
+    const { deaths } = this;
     this.around.timers.set(delay_ms, () => {
+      if (this.deaths !== deaths) return;
       this.turn(() => {
         this.around.note(what, text);
         act();
@@ -170,7 +262,7 @@ export class SimWorker extends SimThread {
   }
 
   private callId(number: number): string {
-    return callId(`c${this.index}`, number);
+    return callId(this.deaths === 0 ? `c${this.index}` : `c${this.index}r${this.deaths}`, number);
   }
 
   /** Addresses at once; names of the kind `desk7.example` after a while, now and then in vain. */

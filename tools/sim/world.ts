@@ -46,6 +46,11 @@ const RING_BYTES = 1_024;
 /** Damaged datagrams have names of any length. */
 const WIDE_RING_BYTES = 1 << 18;
 const LONGEST_STALL_MS = 6_000;
+/** How long it takes until the dispatcher hears that a worker has died, and then until another is there. */
+const SLOWEST_NEWS_MS = 50;
+const SLOWEST_RETURN_MS = 1_000;
+const LONGEST_RESTART_MS = 3_000;
+const MOST_OFTEN_RESTARTED_MS = 20_000;
 /** Per cent of datagrams of which the engine gets a damaged copy too, where it gets any. */
 const DAMAGED = 20;
 /** Everything must be over so long after the last call arrived: patience, talk, session timers, transactions. */
@@ -113,6 +118,7 @@ export class World implements PhoneNet {
   private readonly desk: Dice;
   /** Damages datagrams. */
   private readonly vandal: Dice;
+  private readonly reaper: Dice;
   private last_datagram = '';
   private readonly faults: Faults;
   private readonly network: Network;
@@ -126,6 +132,7 @@ export class World implements PhoneNet {
   private provisioning: Provisioning;
   private arrived = 0;
   private tokens = 0;
+  private restarts = 0;
   private next_check = CHECK_EVERYTHING_STEPS;
 
   constructor(private readonly options: SimOptions) {
@@ -135,6 +142,7 @@ export class World implements PhoneNet {
     this.people = new Dice(seed);
     this.desk = new Dice(seed ^ 0x5bd1e995);
     this.vandal = new Dice(seed ^ 0x1b873593);
+    this.reaper = new Dice(seed ^ 0x7f4a7c15);
     this.faults = options.faults === 'all' ? ALL_FAULTS : NO_FAULTS;
     this.network = new Network(this.timers, new Dice(seed ^ 0x2545f491), this.faults, (how, text) =>
       this.note(`network ${how}`, text),
@@ -159,8 +167,8 @@ export class World implements PhoneNet {
         token: () => this.token(),
         wakeDelay_ms: () => this.wakeDelay_ms(),
         received: (text) => this.received(text),
-        sent: (worker, path, text) => {
-          for (const sent of plant?.sent?.(text) ?? [text]) this.toPhone(worker, path, sent);
+        sent: (worker, path, text, lost) => {
+          for (const sent of plant?.sent?.(text) ?? [text]) this.toPhone(worker, path, sent, lost);
         },
         reporting: (report) => plant?.report?.(report) ?? [report],
         called: (call, callId) => {
@@ -168,6 +176,9 @@ export class World implements PhoneNet {
           this.wire.called(call, callId);
         },
         ringDispatcher: () => this.dispatching.ring(),
+        dies: () => this.reaper.chance(this.faults.died),
+        died: (worker) => this.replace(worker),
+        comesBack: (worker) => this.comesBack(worker),
       },
       clock,
       dice,
@@ -219,6 +230,7 @@ export class World implements PhoneNet {
     const { timers } = this;
     this.arriveLater();
     this.manageLater();
+    if (this.faults.restarted) this.restartLater();
     let until_ms = Number.MAX_SAFE_INTEGER;
     let next_ms: number | undefined;
     while ((next_ms = this.due_ms()) !== undefined && next_ms < until_ms) {
@@ -247,6 +259,7 @@ export class World implements PhoneNet {
 
   /** A call that one side has and the other has not is one that a message under way is about. */
   private bothSides(): void {
+    if (this.workers.some(({ alive }) => !alive)) return;
     let apart = -this.dispatching.dispatcher.acd.calls.size;
     let under_way = 0;
     for (const { b2bua, decisions, reports } of this.workers) {
@@ -311,6 +324,52 @@ export class World implements PhoneNet {
     this.endpoints.delete(who.callId);
   }
 
+  /** A worker has died: the dispatcher learns it, and a little later another takes its place. */
+  private replace(worker: SimWorker): void {
+    const { reaper, timers } = this;
+    this.note(`worker ${worker.index}`, 'has died');
+    const { restarts } = this;
+    timers.set(reaper.between(1, SLOWEST_NEWS_MS), () => {
+      if (this.restarts !== restarts) return;
+      this.dispatching.replace(worker);
+      timers.set(reaper.between(10, SLOWEST_RETURN_MS), () => {
+        if (this.restarts === restarts) worker.comeBack();
+      });
+    });
+  }
+
+  private restartLater(): void {
+    this.timers.set(this.reaper.between(MOST_OFTEN_RESTARTED_MS, 5 * MOST_OFTEN_RESTARTED_MS), () => {
+      if (this.arrived >= this.options.calls) return;
+      this.restart();
+      this.restartLater();
+    });
+  }
+
+  /** The whole process dies, and what is in its rings and on its way to it with it. */
+  private restart(): void {
+    const { dispatching, reaper, timers, workers } = this;
+    this.note('process', 'has died');
+    this.restarts++;
+    for (const worker of workers) worker.endWithProcess();
+    dispatching.end();
+    timers.set(reaper.between(10, LONGEST_RESTART_MS), () => {
+      this.note('process', 'is back');
+      dispatching.comeBack();
+      for (const worker of workers) {
+        worker.relink();
+        worker.comeBack();
+      }
+    });
+  }
+
+  private comesBack(worker: SimWorker): void {
+    const { workers } = this;
+    this.note(`worker ${worker.index}`, 'is replaced');
+    const isIts = (callId: string): boolean => workers[shardOf(callId) % workers.length] === worker;
+    this.wire.cameBack(isIts, (call) => worker.journal.has(call));
+  }
+
   // The network's ends.
 
   /** From a phone to one of the engine's sockets. */
@@ -330,6 +389,7 @@ export class World implements PhoneNet {
   private toEngine(phone: Phone, text: string, port: number): void {
     const { workers } = this;
     this.note(`${phone.name} ->`, text);
+    if (!this.dispatching.alive) return this.note('network lost', text);
     const receiver = port === PUBLIC_PORT ? workers.at(-1) : workers[port - WORKER_PORT];
     must(receiver !== undefined, `port ${port} is one of the engine's`);
     const callId = callIdOf(text);
@@ -351,13 +411,14 @@ export class World implements PhoneNet {
     else if (message.request !== undefined) this.wire.receivedCut(message.request);
   }
 
-  private toPhone(worker: SimWorker, path: Path, text: string): void {
+  private toPhone(worker: SimWorker, path: Path, text: string, lost: boolean): void {
     const message = parseMessage(text);
     // A refusal repeats what could not be read.
     if (message.kind === 'failure' && this.isVandalized) return;
     must(message.kind !== 'failure', 'the engine sends what its own parser takes');
     this.options.datagram?.(text);
     if (!this.isVandalized) this.wire.sent(message, worker.sentBy(path.socket));
+    if (lost) return this.note('network lost', text);
     this.network.send(text, (arrived) => {
       const heard = arrived.length === text.length ? message : parseMessage(arrived);
       if (heard.kind === 'failure') return;
@@ -418,8 +479,10 @@ export class World implements PhoneNet {
 
   private manageLater(): void {
     this.timers.set(this.desk.between(100, 4_000), () => {
-      if (this.arrived >= this.options.calls) return this.closeDesk();
-      this.manage();
+      if (this.dispatching.alive) {
+        if (this.arrived >= this.options.calls) return this.closeDesk();
+        this.manage();
+      }
       this.manageLater();
     });
   }

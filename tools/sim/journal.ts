@@ -1,0 +1,108 @@
+/** A worker's journal in memory: the inputs of its calls, turn by turn, which workers/journal keeps in files. */
+import type { CallScope } from '../../core/sip/call-scope.js';
+import type { CallStart, Recorder } from '../../core/sip/recorder.js';
+import type { Recorded } from '../../core/sip/replay.js';
+
+type Untimed = Recorded extends infer R ? (R extends Recorded ? Omit<R, 'at_ms'> : never) : never;
+
+/** Calls that are over are looked through when there are so many. */
+const OVER_AT_ONCE = 100;
+
+interface Numbered {
+  /** Place among all inputs of the worker. */
+  readonly number: number;
+  readonly input: Recorded;
+}
+
+export class SimJournal implements Recorder {
+  private inputs = 0;
+  private readonly calls = new Map<string, Numbered[]>();
+  /** Calls that are over, and the number of the last report sent by then. */
+  private readonly over_calls = new Map<string, number>();
+  private turn: { call: string; input: Recorded }[] = [];
+  private turn_over: string[] = [];
+
+  constructor(
+    private readonly now_ms: () => number,
+    /** Number of the last of the worker's reports that the dispatcher has applied. */
+    private readonly applied_seq: () => number,
+    /** A call begins, with that Call-ID. */
+    private readonly begins: (call: string, callId: string) => void,
+  ) {}
+
+  started(scope: CallScope, start: CallStart): void {
+    this.begins(scope.id, scope.callerCallId);
+    this.note(scope, { kind: 'started', start });
+  }
+
+  datagram(scope: CallScope, text: string, path: CallStart['path']): void {
+    this.note(scope, { kind: 'datagram', call: scope.id, text, path });
+  }
+
+  decision(scope: CallScope, decision: Extract<Recorded, { kind: 'decision' }>['decision']): void {
+    this.note(scope, { kind: 'decision', call: scope.id, decision });
+  }
+
+  answered(scope: CallScope, question: number, answer: unknown): void {
+    this.note(scope, { kind: 'answered', call: scope.id, question, answer });
+  }
+
+  /** The simulated network takes everything. */
+  unreachable(): never {
+    throw new Error('nothing is unreachable here');
+  }
+
+  over(scope: CallScope): void {
+    this.turn_over.push(scope.id);
+  }
+
+  private note(scope: CallScope, input: Untimed): void {
+    this.turn.push({ call: scope.id, input: { at_ms: this.now_ms(), ...input } });
+  }
+
+  /** What the turn has taken in is safe. `last_seq` is the number of the last report sent. */
+  commit(last_seq: number): void {
+    for (const { call, input } of this.turn) {
+      const numbered = { number: this.inputs++, input };
+      const known = this.calls.get(call);
+      if (known === undefined) this.calls.set(call, [numbered]);
+      else known.push(numbered);
+    }
+    for (const call of this.turn_over) this.over_calls.set(call, last_seq);
+    this.forgetTurn();
+    if (this.over_calls.size >= OVER_AT_ONCE) this.forgetOver();
+  }
+
+  /** The turn ends here and has never been. */
+  forgetTurn(): void {
+    this.turn.length = 0;
+    this.turn_over.length = 0;
+  }
+
+  /** Calls whose end the dispatcher has heard of go. */
+  private forgetOver(): void {
+    const applied_seq = this.applied_seq();
+    for (const [call, report_seq] of this.over_calls) {
+      if (report_seq > applied_seq) continue;
+      this.over_calls.delete(call);
+      this.calls.delete(call);
+    }
+  }
+
+  /** Whether the call can be brought back. */
+  has(call: string): boolean {
+    return this.calls.has(call);
+  }
+
+  /** The inputs of all calls that matter still, oldest first, and the ids of these calls. */
+  recover(): { inputs: Recorded[]; calls: string[] } {
+    this.forgetOver();
+    const inputs = [...this.calls.values()].flat().sort((a, b) => a.number - b.number);
+    return { inputs: inputs.map(({ input }) => input), calls: [...this.calls.keys()] };
+  }
+
+  /** All calls have reported again, up to that number: only now what was over before may go. */
+  toldAgain(last_seq: number): void {
+    for (const call of this.over_calls.keys()) this.over_calls.set(call, last_seq);
+  }
+}
