@@ -44,6 +44,21 @@ export class Doorbell {
 export interface DoorbellListenerOptions {
   /** The longest time in ms that what was published without a wake-up lies unread; none by default. */
   max_sleep_ms?: number;
+  /** How it rests while there is much to do; it sleeps until it is rung, always, when left out. */
+  pause?: Pause;
+}
+
+/**
+ * A short blocking rest between two looks at the rings, in place of sleep: what arrives together is then handled
+ * together, and nobody pays for waking the thread, or little. Its event loop is served between two pauses.
+ */
+export interface Pause {
+  /** How long it lasts, ms. */
+  readonly ms: number;
+  /** Whether a ring ends it. */
+  readonly rung: boolean;
+  /** Whether there is so much to do that the thread pauses rather than sleeps; asked before each rest. */
+  due(): boolean;
 }
 
 /**
@@ -57,7 +72,15 @@ export class DoorbellListener {
   private readonly timer: NodeJS.Timeout | undefined;
   private closed = false;
   private waiting = false;
+  /** The count of rings before the last look. */
+  private seen = 0;
+  /** Nobody rings it. */
+  private readonly still = new Int32Array(new SharedArrayBuffer(4));
   private readonly turn = (): void => this.run();
+  private readonly afterPause = (): void => {
+    this.rest();
+    this.run();
+  };
   private readonly woken = (): void => {
     this.waiting = false;
     Atomics.store(this.words, ASLEEP, 0);
@@ -71,7 +94,7 @@ export class DoorbellListener {
   constructor(
     descriptor: DoorbellDescriptor,
     private readonly onRing: () => boolean,
-    options: DoorbellListenerOptions = {},
+    private readonly options: DoorbellListenerOptions = {},
   ) {
     assert(descriptor.byteLength === WORDS * 4, 'a doorbell is opened from its own descriptor');
     this.words = new Int32Array(descriptor);
@@ -91,14 +114,34 @@ export class DoorbellListener {
     if (this.waiting) Atomics.notify(this.words, COUNT);
   }
 
+  /** Blocks the thread for the length of a pause. */
+  private rest(): void {
+    const { pause } = this.options;
+    if (pause === undefined || this.closed) return;
+    if (!pause.rung) {
+      Atomics.wait(this.still, 0, 0, pause.ms);
+      return;
+    }
+    const seen = Atomics.load(this.words, COUNT);
+    if (seen !== this.seen) return;
+    Atomics.store(this.words, ASLEEP, 1);
+    Atomics.wait(this.words, COUNT, seen, pause.ms);
+    Atomics.store(this.words, ASLEEP, 0);
+  }
+
   private run(): void {
     if (this.closed) return;
     const seen = Atomics.load(this.words, COUNT);
+    this.seen = seen;
     if (this.onRing()) {
       setImmediate(this.turn);
       return;
     }
     if (this.closed) return;
+    if (this.options.pause?.due()) {
+      setImmediate(this.afterPause);
+      return;
+    }
     Atomics.store(this.words, ASLEEP, 1);
     const wait = Atomics.waitAsync(this.words, COUNT, seen);
     if (wait.async) {

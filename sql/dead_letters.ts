@@ -8,7 +8,7 @@ export const DEAD_LETTER_FILE = 'dead-letters.jsonl';
 /** Appends to the file in the data folder; opened at the first row. */
 export class DeadLetters {
   readonly path: string;
-  private fd: number | undefined;
+  private fd: number | undefined = undefined;
 
   constructor(
     private readonly data_dir: string,

@@ -57,10 +57,10 @@ type Attempt = 'written' | 'given up' | { refused: unknown };
 
 export class Lane<Row extends Numbered> {
   private running = false;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: NodeJS.Timeout | undefined = undefined;
   private flushes: { sequence: number; done: () => void }[] = [];
   /** Set while the database does not take our rows. */
-  private down_since_ms: number | undefined;
+  private down_since_ms: number | undefined = undefined;
   private closing = false;
   private giving_up = false;
   /** Rows that were given up, oldest first. */

@@ -21,6 +21,7 @@ import { carryRecords } from './journal/record-tail.js';
 import { type RecoveredAcd, recoverAcd } from './journal/recover-acd.js';
 import type { JournalOptions, JournalSync } from './journal/writer.js';
 import { createLogger, type LogLevel } from './log.js';
+import { Pace } from './pace.js';
 import { now_ms, Turns } from './turn.js';
 
 export interface DispatcherThreadData {
@@ -100,6 +101,7 @@ class DispatcherThread {
   private readonly events: LinkWriter<EngineEvent>;
   private readonly interest: EventInterest;
   private readonly tables;
+  private readonly pace = new Pace(Number(process.env.DPACE_PER_S ?? 300));
   private readonly bell: DoorbellListener;
 
   constructor(
@@ -129,7 +131,9 @@ class DispatcherThread {
       this.timers,
     );
     if (recovered?.memory !== undefined) this.dispatcher.restore(recovered.memory, data.reports.length);
-    this.bell = new DoorbellListener(data.doorbell, () => this.onBell());
+    this.bell = new DoorbellListener(data.doorbell, () => this.onBell(), {
+      pause: { ms: 2, rung: true, due: () => this.pace.due(this.timers.now_ms) },
+    });
     this.turns.begin();
   }
 
@@ -192,6 +196,7 @@ class DispatcherThread {
     let more = false;
     for (const [worker, link] of this.reports.entries()) {
       const count = link.drain((report) => this.dispatcher.report(report, worker), REPORTS_AT_ONCE);
+      this.pace.count += count;
       more ||= count >= REPORTS_AT_ONCE;
     }
     return more;

@@ -19,7 +19,7 @@ const MAX_SOURCES = 10_000;
 export class Overload {
   private datagrams = 0;
   /** Since when every turn was full. */
-  private piled_since_ms: number | undefined;
+  private piled_since_ms: number | undefined = undefined;
   private window_ms = 0;
   /** A pile was seen in this window. */
   private piled = false;

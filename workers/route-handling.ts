@@ -40,7 +40,7 @@ export interface FlowBook {
 
 /** A module's calls of ccHandleCall for one INVITE. */
 export class CallHandling {
-  private routed: Routed | undefined;
+  private routed: Routed | undefined = undefined;
   private handled = false;
 
   constructor(

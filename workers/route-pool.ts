@@ -196,8 +196,8 @@ export async function checkModules(modules: readonly string[], log: Logger): Pro
 /** A deadline that can be begun anew; `signal` is aborted when it has passed. */
 class Deadline {
   private readonly abort = new AbortController();
-  private timer: NodeJS.Timeout | undefined;
-  private last: NodeJS.Immediate | undefined;
+  private timer: NodeJS.Timeout | undefined = undefined;
+  private last: NodeJS.Immediate | undefined = undefined;
   text = '';
 
   constructor(ms: number) {

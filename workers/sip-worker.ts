@@ -33,6 +33,7 @@ import {
 import type { JournalOptions, JournalSync } from './journal/writer.js';
 import { createLogger, type LogLevel } from './log.js';
 import { Overload } from './overload.js';
+import { Pace } from './pace.js';
 import { SipResolver } from './resolver.js';
 import { RouteClient } from './route-client.js';
 import { type Router, routerOf } from './routing.js';
@@ -102,6 +103,8 @@ export type WorkerNotice =
   { kind: 'prepared' } | { kind: 'ready'; calls: number };
 
 const DRAIN_AT_ONCE = 512;
+const PAUSE_MS = Number(process.env.PAUSE_MS ?? 0.5);
+const PACE_PER_S = Number(process.env.PACE_PER_S ?? 1000);
 /** All calls that come back report at once. */
 const MAX_SPILLED = 4_000_000;
 /** Datagrams kept that come before the calls are back. */
@@ -126,14 +129,14 @@ class SipWorker {
   private readonly log;
   private timers = new TimerWheel(now_ms());
   private turns: Turns;
-  private b2bua: B2bua | undefined;
-  private journal: CallJournal | undefined;
+  private b2bua: B2bua | undefined = undefined;
+  private journal: CallJournal | undefined = undefined;
   private readonly services: Int32Array;
   private readonly reports: LinkWriter<Report>;
   private readonly decisions: LinkReader<Decision>;
   private readonly peersOut: readonly (DatagramLinkWriter | undefined)[];
   private readonly peersIn: readonly (DatagramLinkReader | undefined)[];
-  private bell: DoorbellListener | undefined;
+  private bell: DoorbellListener | undefined = undefined;
   private readonly resolver: SipResolver;
   private readonly router: Router;
   private readonly routeClient: RouteClient | undefined;
@@ -150,6 +153,7 @@ class SipWorker {
   private outbox: { path: Path; text: string }[] = [];
   private readonly entropy = new Entropy();
   private readonly overload: Overload;
+  private readonly pace = new Pace(PACE_PER_S);
   private overload_told = false;
   /** Datagrams that could not be sent since that was last said. */
   private unsent = 0;
@@ -252,7 +256,9 @@ class SipWorker {
     this.report({ kind: 'all_resumed' });
     this.turns.begin();
     this.b2bua.askAgain();
-    this.bell = new DoorbellListener(doorbell, () => this.onBell());
+    this.bell = new DoorbellListener(doorbell, () => this.onBell(), {
+      pause: { ms: PAUSE_MS, rung: false, due: () => this.pace.due(this.timers.now_ms) },
+    });
     const { early } = this;
     this.early = [];
     for (const { socket, datagram, host, port } of early) this.onDatagram(socket, datagram, host, port);
@@ -296,6 +302,7 @@ class SipWorker {
 
   private onDatagram(socket: number, datagram: Buffer, host: string, port: number): void {
     this.overload.received();
+    this.pace.count++;
     // Nobody can be answered at port 0, and a socket throws when asked to.
     if (port === 0) return;
     const { b2bua } = this;
@@ -338,6 +345,7 @@ class SipWorker {
           b2bua.receive(datagram.toString('latin1'), { socket, host, port }, datagram);
         }, DRAIN_AT_ONCE) ?? 0;
     }
+    this.pace.count += handled;
     return handled >= DRAIN_AT_ONCE;
   }
 

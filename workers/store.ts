@@ -111,7 +111,7 @@ async function openPatiently(stopped: () => boolean): Promise<Awaited<ReturnType
 class Reading {
   private readonly tail = new RecordTail(data.journal);
   private readonly shown = new Int32Array(data.reading);
-  private busy: Promise<void> | undefined;
+  private busy: Promise<void> | undefined = undefined;
   private closed = false;
 
   constructor(private readonly writer: Writer) {}

@@ -76,10 +76,10 @@ class Supervisor {
     control: createDoorbell(),
   };
   private readonly eventInterest = createEventInterest();
-  private lock: DataLock | undefined;
-  private store: ThreadPeer | undefined;
-  private dispatcher: ThreadPeer | undefined;
-  private routes: RoutePool | undefined;
+  private lock: DataLock | undefined = undefined;
+  private store: ThreadPeer | undefined = undefined;
+  private dispatcher: ThreadPeer | undefined = undefined;
+  private routes: RoutePool | undefined = undefined;
   /** Number of the dispatcher's journal file that the store reads. */
   private readonly reading = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   /** Numbers of the last reports of each worker that the dispatcher has journalled. */
@@ -90,10 +90,10 @@ class Supervisor {
   private readonly served = new Promise<void>((resolve) => {
     this.serve = resolve;
   });
-  private mi: Mi | undefined;
-  private view: EngineView | undefined;
-  private eventBell: DoorbellListener | undefined;
-  private stopping: Promise<void> | undefined;
+  private mi: Mi | undefined = undefined;
+  private view: EngineView | undefined = undefined;
+  private eventBell: DoorbellListener | undefined = undefined;
+  private stopping: Promise<void> | undefined = undefined;
   private reloading: Promise<CommandResult> = Promise.resolve({ ok: true });
   private finish: { resolve(): void; reject(error: Error): void } = { resolve() {}, reject() {} };
   private readonly finished: Promise<void>;

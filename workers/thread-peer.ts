@@ -13,7 +13,7 @@ export class ThreadPeer {
   >();
   private requests = 0;
   /** Why nothing can be asked any more. */
-  private failure: Error | undefined;
+  private failure: Error | undefined = undefined;
 
   constructor(private readonly worker: Worker) {
     this.ended = new Promise((resolve, reject) => {

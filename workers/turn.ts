@@ -11,8 +11,8 @@ export function now_ms(): number {
 }
 
 export class Turns {
-  private flushing: NodeJS.Immediate | undefined;
-  private armed: NodeJS.Timeout | undefined;
+  private flushing: NodeJS.Immediate | undefined = undefined;
+  private armed: NodeJS.Timeout | undefined = undefined;
   private armed_ms = Number.POSITIVE_INFINITY;
 
   constructor(

@@ -69,9 +69,9 @@ export class WorkerFleet {
   private readonly deaths = new Map<number, number[]>();
   /** What was last done about the death of each. */
   private readonly replacing = new Map<number, Promise<void>>();
-  private pool: Piscina | undefined;
-  private dispatcher: ThreadPeer | undefined;
-  private routes: RoutePool | undefined;
+  private pool: Piscina | undefined = undefined;
+  private dispatcher: ThreadPeer | undefined = undefined;
+  private routes: RoutePool | undefined = undefined;
   /** Folder of the journals. */
   private folder = '';
   private serving = false;

@@ -26,10 +26,10 @@ type Phase = 'ringing' | 'calling' | 'playing' | 'over';
 export class Announcement implements LegUser {
   private phase: Phase = 'ringing';
   private readonly message: PeerLeg;
-  private exchange: Exchange | undefined;
+  private exchange: Exchange | undefined = undefined;
   /** The message's end, or the next try at the agent after a 491. */
-  private timer: Timer | undefined;
-  private agentLeg: PeerLeg | undefined;
+  private timer: Timer | undefined = undefined;
+  private agentLeg: PeerLeg | undefined = undefined;
 
   constructor(
     private readonly call: AnnouncedCall,

@@ -22,7 +22,7 @@ import { type ClientTx, type Layer, type RequestOwner, registryKey, type ServerT
 import { shardOf } from './shard.js';
 import { dismissStray } from './stray.js';
 import { TransactionLayer, type TransactionUser } from './transaction-layer.js';
-import type { Path, SipTimes } from './transport.js';
+import { type Path, pathTo, type SipTimes } from './transport.js';
 import { TurnedAway } from './turned-away.js';
 import { parseUri, unescapeUri } from './uri.js';
 
@@ -44,7 +44,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private readonly scopes = new Map<string, CallScope>();
   private readonly away = new TurnedAway();
   /** The beginning that is being played again. */
-  private restarting: CallStart | undefined;
+  private restarting: CallStart | undefined = undefined;
   /** INVITEs that routing has not decided about. */
   private readonly undecided = new Set<ServerTx>();
 
@@ -92,7 +92,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
     const { host, port } = responseTarget(invite, path);
     const headers = this.retryAfter();
     this.away.add(invite, this.env.timers.now_ms);
-    this.env.send({ ...path, host, port }, buildResponse(invite, path, 503, { toTag: TURNED_AWAY, headers }));
+    this.env.send(pathTo(path, host, port), buildResponse(invite, path, 503, { toTag: TURNED_AWAY, headers }));
   }
 
   /**

@@ -19,10 +19,10 @@ export interface RequestParts {
   cseq: number;
   /** 70 unless given. */
   maxForwards?: number;
-  contact?: string;
+  contact?: string | undefined;
   headers?: ExtraHeaders;
-  contentType?: string;
-  body?: string;
+  contentType?: string | undefined;
+  body?: string | undefined;
 }
 
 export interface ResponseParts {

@@ -25,12 +25,12 @@ export class CallScope implements B2buaEnvironment, Registry {
   readonly newcomers: string[] = [];
   private readonly randomness: Randomness;
   private questions = 0;
-  private open: Map<number, Question> | undefined;
+  private open: Map<number, Question> | undefined = undefined;
   private sessions = 0;
   private ended = false;
   private closed = false;
   /** For how long the peer may still ask for the final answer that he has not acknowledged. */
-  private answerKept: Timer | undefined;
+  private answerKept: Timer | undefined = undefined;
 
   constructor(
     private readonly base: B2buaEnvironment,

@@ -41,17 +41,17 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   ended = false;
   private lastLeg = 0;
   /** The leg that the caller is joined to. */
-  current: PeerLeg | undefined;
+  current: PeerLeg | undefined = undefined;
   /** Legs not yet joined: at most one of each role. */
   private setups: PeerLeg[] = [];
   private readonly moving = new Moving(this);
   /** A request of one side under way to the other. */
-  private exchange: Exchange | undefined;
+  private exchange: Exchange | undefined = undefined;
   /** What the agent whom the caller is joined to has asked for. */
-  private transfer: Transfer | undefined;
+  private transfer: Transfer | undefined = undefined;
   private transfers = 0;
   /** The caller has been asked to go elsewhere. */
-  private referring: Referring | undefined;
+  private referring: Referring | undefined = undefined;
   /** An agent has handed the caller on: what is left is a bridge that the dispatcher does not know. */
   bare = false;
   /** Reason of the last BYE, carried across when the call ends because of it. */

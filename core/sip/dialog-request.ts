@@ -31,9 +31,10 @@ export function dialogRequest(dialog: Dialog, parts: DialogRequestParts): string
     callId: dialog.callId,
     cseq,
     maxForwards,
-    ...(refreshesTarget ? { contact: contactOf(sentBy) } : {}),
+    contact: refreshesTarget ? contactOf(sentBy) : undefined,
     headers: method === 'INVITE' ? [['Allow', ALLOW], ...headers] : headers,
-    ...(body === '' ? {} : { body, contentType }),
+    contentType: body === '' ? undefined : contentType,
+    body,
   });
 }
 

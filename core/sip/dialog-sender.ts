@@ -7,7 +7,7 @@ import type { Dialog } from './dialog.js';
 import { dialogRequest } from './dialog-request.js';
 import type { ClientTx, Header, Layer, OutgoingInvite, RequestOwner } from './session-user.js';
 import { branchOf } from './transaction-key.js';
-import type { Path } from './transport.js';
+import { type Path, pathTo } from './transport.js';
 
 /** A request's own part; where it goes and what it is numbered is the dialog's. */
 export interface Content {
@@ -25,7 +25,7 @@ export function sdpContent(sdp: string, headers: Header = []): Content {
 
 export class DialogSender {
   /** The INVITE that makes the dialog, until it has. */
-  private initial: OutgoingInvite | undefined;
+  private initial: OutgoingInvite | undefined = undefined;
 
   constructor(
     private readonly scope: CallScope,
@@ -98,7 +98,7 @@ export class DialogSender {
       (targets) => {
         const target = targets[0];
         // A peer whose Contact cannot be resolved is reached where its last message came from.
-        at(target === undefined ? this.path : { ...this.path, host: target.host, port: target.port });
+        at(target === undefined ? this.path : pathTo(this.path, target.host, target.port));
       },
       false,
     );

@@ -133,6 +133,8 @@ function withoutTag(value: string): string {
   const semicolon = value.indexOf(';', from);
   if (semicolon < 0) return value;
   let kept = value.slice(0, semicolon).trimEnd();
+  // Nearly always the tag is all there is.
+  if (value.startsWith('tag=', semicolon + 1) && !value.includes(';', semicolon + 1)) return kept;
   for (const param of value.slice(semicolon + 1).split(';')) {
     const name = param.split('=', 1)[0]?.trim().toLowerCase();
     if (name !== '' && name !== 'tag') kept += `;${param.trim()}`;

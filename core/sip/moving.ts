@@ -36,14 +36,14 @@ export interface MovingCall {
 export class Moving {
   /** A leg's offer is with the caller. */
   private active = false;
-  private timer: Timer | undefined;
+  private timer: Timer | undefined = undefined;
   /** After a 491: no new try before this fires. */
-  private again: Timer | undefined;
+  private again: Timer | undefined = undefined;
   private glares = 0;
   /** The caller took the SDP of a leg that is gone; he is not yet back on the one that he is joined to. */
   private astray = false;
   /** Until when a caller may leave an agent waiting for his ACK. */
-  private ackTimer: Timer | undefined;
+  private ackTimer: Timer | undefined = undefined;
 
   constructor(private readonly call: MovingCall) {}
 

@@ -10,7 +10,7 @@ import type { SipTimes } from './transport.js';
 const PATIENCE_T1 = 60;
 
 export class OpenRequests {
-  private pending: Map<ServerTx, Timer> | undefined;
+  private pending: Map<ServerTx, Timer> | undefined = undefined;
 
   constructor(
     private readonly timers: TimerWheel,

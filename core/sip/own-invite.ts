@@ -37,20 +37,20 @@ export interface InviteDialog extends RequestOwner {
 
 export class OwnInvite {
   /** The INVITE without a final response, as soon as it has left. */
-  private tx: ClientTx | undefined;
-  private outcome: InviteOutcome | undefined;
+  private tx: ClientTx | undefined = undefined;
+  private outcome: InviteOutcome | undefined = undefined;
   /** CANCEL of an INVITE that is not sent yet: where to is still being asked. */
-  private cancelWaiting: Header | undefined;
+  private cancelWaiting: Header | undefined = undefined;
   /** Until when a re-INVITE may be answered provisionally only. */
-  private limit: Timer | undefined;
+  private limit: Timer | undefined = undefined;
   /** Whether the INVITE carried an offer, and whether the one that made the dialog did. */
   private offered = false;
   private offeredFirst = false;
   /** Sequence number of the 2xx that is still to be acknowledged. */
-  private ackDue: number | undefined;
+  private ackDue: number | undefined = undefined;
   /** Whether that 2xx had the offer that its ACK answers. */
   private ackAnswers = false;
-  private lastAck: { text: string; path: Path } | undefined;
+  private lastAck: { text: string; path: Path } | undefined = undefined;
   /** Tags of further answers to the INVITE (a proxy forked), and how each is acknowledged once more. */
   private forks: Map<string, () => void> | undefined;
 

@@ -86,7 +86,7 @@ export class PeerLeg implements SessionUser {
   answered_ms = 0;
   /** Whether a 18x has been reported. */
   ringing = false;
-  private current: Session | undefined;
+  private current: Session | undefined = undefined;
   private targets: readonly Target[] = [];
   private nextTarget = 0;
   private attempts = 0;
@@ -94,8 +94,8 @@ export class PeerLeg implements SessionUser {
   /** For onLeg: what it knows of the call, and the leg's own copy of the call's parameter. */
   private readonly callState: CallState;
   private parameters: LegParameters;
-  private noResponse: Timer | undefined;
-  private noAnswer: Timer | undefined;
+  private noResponse: Timer | undefined = undefined;
+  private noAnswer: Timer | undefined = undefined;
 
   constructor(
     private readonly home: LegHome,

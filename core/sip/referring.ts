@@ -11,7 +11,7 @@ import type { Session } from './session.js';
 const SILENT_MS = 32_000;
 
 export class Referring {
-  private deadline: Timer | undefined;
+  private deadline: Timer | undefined = undefined;
   private over = false;
 
   /** @param done told once: 200 when he has gone there, else why not */

@@ -192,9 +192,22 @@ function section(text: string, firstLine: number): Section {
   let length = firstLine;
   while (length > 0 && (text.charCodeAt(length - 1) === 10 || text.charCodeAt(length - 1) === 13)) length--;
   const line = text.slice(0, length);
-  const [media = '', ports = '', protocol = ''] = line.slice(2).split(' ', 3);
-  const port = Number.parseInt(ports, 10);
-  return { media, port: port > 0 && port <= 65535 ? port : 0, protocol, line, text };
+  const media = wordEnd(line, 2);
+  const ports = wordEnd(line, media + 1);
+  const port = Number.parseInt(line.slice(media + 1, ports), 10);
+  return {
+    media: line.slice(2, media),
+    port: port > 0 && port <= 65535 ? port : 0,
+    protocol: line.slice(ports + 1, wordEnd(line, ports + 1)),
+    line,
+    text,
+  };
+}
+
+/** The position of the space after `start`, or the end. */
+function wordEnd(line: string, start: number): number {
+  const space = line.indexOf(' ', start);
+  return space < 0 ? line.length : space;
 }
 
 /** The stream's m= line with port 0, without a line end. */

@@ -26,7 +26,7 @@ export class SessionTimer {
   private interval_s = 0;
   private weRefresh = false;
   private minimum_s = MIN_SE_S;
-  private due: Timer | undefined;
+  private due: Timer | undefined = undefined;
   private stopped = false;
 
   constructor(

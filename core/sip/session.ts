@@ -48,14 +48,14 @@ export class Session implements InviteDialog {
   /** Our INVITEs. */
   private readonly ownInvite: OwnInvite;
   /** The peer's INVITE without our final response. */
-  private openInvite: ServerTx | undefined;
+  private openInvite: ServerTx | undefined = undefined;
   /** The offer in it, '' when it had none. It is in force once we have accepted it. */
   private openOffer = '';
-  private unacknowledged: Unacknowledged | undefined;
+  private unacknowledged: Unacknowledged | undefined = undefined;
   /** Other requests of the peer's that the user has still to answer. */
   private readonly open: OpenRequests;
   /** A BYE that waits for the ACK. */
-  private farewell: Header | undefined;
+  private farewell: Header | undefined = undefined;
   private readonly timer: SessionTimer;
   /** The peer takes UPDATE, and REFER. */
   private peerUpdates = false;

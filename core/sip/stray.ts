@@ -8,7 +8,7 @@ import type { B2buaEnvironment } from './environment.js';
 import type { SipResponse } from './message.js';
 import { DISCARD, type Layer } from './session-user.js';
 import { branchOf } from './transaction-key.js';
-import type { Path } from './transport.js';
+import { type Path, pathTo } from './transport.js';
 
 /** Nothing is sent for a response that is not to a request of ours (RFC 3261 18.1.2). */
 export function dismissStray(response: SipResponse, path: Path, env: B2buaEnvironment, layer: Layer): void {
@@ -32,7 +32,7 @@ export function dismissStray(response: SipResponse, path: Path, env: B2buaEnviro
   env.resolve(
     dialog.nextHop(),
     (targets) => {
-      const to = targets[0] === undefined ? path : { ...path, ...targets[0] };
+      const to = targets[0] === undefined ? path : pathTo(path, targets[0].host, targets[0].port);
       env.send(to, request('ACK', cseq, branchOf(env.token())));
       const branch = branchOf(env.token());
       layer.request('BYE', branch, request('BYE', cseq + 1, branch), to, DISCARD);

@@ -22,7 +22,7 @@ import type {
   TransactionUser,
 } from './transaction.js';
 import { keptKey, serverKey } from './transaction-key.js';
-import { DEFAULT_TIMES, type Path, pathKey, type SipEnvironment, type SipTimes } from './transport.js';
+import { DEFAULT_TIMES, type Path, pathKey, pathTo, type SipEnvironment, type SipTimes } from './transport.js';
 
 export {
   type ClientState,
@@ -266,7 +266,7 @@ function cancelKey(branch: string): string {
 function target(request: SipRequest, path: Path): Path {
   const { host, port } = responseTarget(request, path);
   if (host === path.host && port === path.port) return path;
-  return { ...path, host: flatten(host), port };
+  return pathTo(path, flatten(host), port);
 }
 
 /** The CANCEL's 200 has the To tag of the INVITE's responses (RFC 3261 section 9.2), if it had any yet. */

@@ -156,7 +156,7 @@ export abstract class ClientTransaction<Owner> extends Transaction<Owner> {
 export abstract class ServerTransaction<Owner> extends Transaction<Owner> {
   abstract readonly state: ServerState;
   abstract readonly isInvite: boolean;
-  protected original: SipRequest | undefined;
+  protected original: SipRequest | undefined = undefined;
   /** The last response, as long as a retransmitted request is answered with it. */
   protected last = '';
 

@@ -23,7 +23,7 @@ export interface TransferredCall extends LegHome, LegUser {
 
 export class Transfer implements LegUser {
   /** The leg to where the caller is to go; none before it is allowed. */
-  target: PeerLeg | undefined;
+  target: PeerLeg | undefined = undefined;
   private readonly referral: Referral;
 
   constructor(

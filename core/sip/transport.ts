@@ -35,6 +35,12 @@ export interface SipTimes {
 
 export const DEFAULT_TIMES: SipTimes = { t1_ms: 500, t2_ms: 4_000, t4_ms: 5_000 };
 
+/** From the same socket to another address. */
+export function pathTo(path: Path, host: string, port: number): Path {
+  const { socket, reliable } = path;
+  return reliable === undefined ? { socket, host, port } : { socket, host, port, reliable };
+}
+
 /** Names a path in a table. */
 export function pathKey(path: Path): string {
   return `${path.socket} ${path.port} ${path.host}`;

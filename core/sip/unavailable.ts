@@ -1,7 +1,7 @@
 /** What a part of the engine that is out of service says. */
 import { buildResponse, responseTarget } from './build.js';
 import { parseMessage } from './parser.js';
-import type { Path } from './transport.js';
+import { type Path, pathTo } from './transport.js';
 
 /**
  * The answer to a datagram whose owner is not there: 500 with Retry-After to a request (RFC 3261 section 21.5.1);
@@ -16,7 +16,7 @@ export function unavailable(
   if (message.kind !== 'request' || message.method === 'ACK') return undefined;
   const { host, port } = responseTarget(message, path);
   return {
-    target: { ...path, host, port },
+    target: pathTo(path, host, port),
     text: buildResponse(message, path, 500, { toTag: tag, headers: [['Retry-After', '3']] }),
   };
 }

@@ -39,7 +39,7 @@ export class AcdJournal {
   private applied: [string, number][] = [];
   private applied_due = false;
   private closed_bytes = 0;
-  private checkpoint: Promise<void> | undefined;
+  private checkpoint: Promise<void> | undefined = undefined;
 
   constructor(
     private readonly options: AcdJournalOptions,

@@ -48,7 +48,7 @@ export class CallJournal implements Recorder {
   private ended: string[] = [];
   /** Calls that are over: the number of their last report, and of the file that says so. */
   private readonly over_calls = new Map<string, { report_seq: number; file: number }>();
-  private compacting: Promise<void> | undefined;
+  private compacting: Promise<void> | undefined = undefined;
   private closed_bytes = 0;
   private base_bytes = 0;
 

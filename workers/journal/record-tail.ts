@@ -27,7 +27,7 @@ export function carryRecords(old: string, next: string): void {
 export type Look = 'more' | 'nothing' | 'file over';
 
 export class RecordTail {
-  private file: { name: string; number: number; path: string } | undefined;
+  private file: { name: string; number: number; path: string } | undefined = undefined;
   private at = 0;
   private readonly chunk = Buffer.allocUnsafeSlow(READ_BYTES);
 
