@@ -36,6 +36,7 @@ import { Overload } from './overload.js';
 import { SipResolver } from './resolver.js';
 import { RouteClient } from './route-client.js';
 import { type Router, routerOf } from './routing.js';
+import { Soundings } from './soundings.js';
 import { now_ms, Turns } from './turn.js';
 import { enlargeReceiveBuffer, openUdp, type SendDatagram, sender } from './udp.js';
 
@@ -150,6 +151,7 @@ class SipWorker {
   private outbox: { path: Path; text: string }[] = [];
   private readonly entropy = new Entropy();
   private readonly overload: Overload;
+  private readonly soundings: Soundings;
   private overload_told = false;
   /** Datagrams that could not be sent since that was last said. */
   private unsent = 0;
@@ -170,6 +172,10 @@ class SipWorker {
     this.turns = new Turns(this.timers, () => this.flush());
     this.services = new Int32Array(task.services);
     this.overload = new Overload(task.source_limit);
+    this.soundings = new Soundings(
+      (socket, sounding) => this.sound(socket, sounding),
+      (socket, wait_ms) => this.overload.waited(socket, wait_ms),
+    );
     this.reports = new LinkWriter(task.reports, reportCodec, { spill_limit: MAX_SPILLED });
     this.decisions = new LinkReader(task.decisions, decisionCodec);
     this.peersOut = task.datagrams_out.map((link) => link && new DatagramLinkWriter(link));
@@ -295,7 +301,7 @@ class SipWorker {
   }
 
   private onDatagram(socket: number, datagram: Buffer, host: string, port: number): void {
-    this.overload.received();
+    if (this.soundings.received(socket, datagram, now_ms)) return;
     // Nobody can be answered at port 0, and a socket throws when asked to.
     if (port === 0) return;
     const { b2bua } = this;
@@ -344,7 +350,9 @@ class SipWorker {
   /** The end of a turn: what happened in it becomes safe, then reports leave, then datagrams. */
   private flush(): boolean {
     this.journal?.commit();
-    this.overload.turned(this.timers.now_ms);
+    const ended_ms = now_ms();
+    this.soundings.turned(ended_ms);
+    this.overload.turned(ended_ms);
     this.tellOverload();
     const spilled = this.reports.flush({ wake: this.urgent });
     this.urgent = false;
@@ -353,6 +361,12 @@ class SipWorker {
     this.outbox = [];
     for (const { path, text } of outbox) this.transmit(path, text);
     return spilled;
+  }
+
+  /** A datagram of a socket to itself; where none arrives, nothing is known, and nothing else follows. */
+  private sound(socket: number, sounding: Buffer): void {
+    const [address, port] = (this.socketNames[socket] as string).split(' ');
+    (this.sockets[socket] as Socket).send(sounding, Number(port), address, () => {});
   }
 
   /** One line when calls begin to be turned away, and one when that is over. */
