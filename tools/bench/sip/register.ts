@@ -3,8 +3,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { benchKill, type KillOptions } from '../loss/kill.js';
 import { benchOutage, type OutageOptions } from '../loss/outage.js';
 import { table } from '../measure.js';
+import { SCENARIOS } from './callees.js';
 import { BenchError } from './children.js';
-import { benchLoad, type LoadOptions, SCENARIOS } from './load.js';
+import { benchJournal, type JournalBenchOptions } from './journal.js';
+import { benchLoad, type LoadOptions } from './load.js';
 import { benchMi, type MiOptions } from './mi.js';
 import { benchOverload, type OverloadOptions } from './overload.js';
 import { searchRate } from './search.js';
@@ -63,6 +65,24 @@ export function registerSipBench(bench: Command): void {
     .option('--json', 'print one JSON object')
     .action((options: OverloadOptions & { json?: boolean }) =>
       reported(options.json === true, () => benchOverload(options, say)),
+    );
+  bench
+    .command('journal')
+    .description(
+      'what the journals of calls cost: two engines by turns, one with them and one without; needs SIPp',
+    )
+    .addOption(
+      new Option('--scenario <name>', 'what becomes of the calls')
+        .choices(['direct', 'bridged'])
+        .default('bridged'),
+    )
+    .option('--rate <calls>', 'new calls a second', whole, 300)
+    .option('--rounds <count>', 'how often each has its turn', whole, 5)
+    .option('--slice <seconds>', 'how long calls come in a turn', whole, 6)
+    .option('--db <url>', 'embedded, or a PostgreSQL server on which to make databases', 'embedded')
+    .option('--json', 'print one JSON object')
+    .action((options: JournalBenchOptions & { json?: boolean }) =>
+      reported(options.json === true, () => benchJournal(options, say)),
     );
   scene(bench, 'kill', 'the engine is killed again and again amid calls: what is lost by it')
     .option('--kills <count>', 'how often', whole, 20)
