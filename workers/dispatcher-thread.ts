@@ -68,14 +68,19 @@ export type DispatcherRequest =
   | { request: number; abandon: number }
   | { request: number; stop: true };
 
+/** Said first: what the workers need to bring their calls back. */
+export interface DispatcherHeard {
+  kind: 'heard';
+  /** Number of the last report applied, by the name of the old worker's journal. */
+  applied: ReadonlyMap<string, number>;
+}
+
 /** Said once, when the state before the restart is back and stands at the head of the new journal. */
 export interface DispatcherReady {
   kind: 'ready';
   /** Whether there was anything to recover. */
   recovered: boolean;
   live_calls: string[];
-  /** Number of the last report applied, by the name of the old worker's journal. */
-  applied: [string, number][];
 }
 
 export interface DispatcherReply {
@@ -257,6 +262,10 @@ const port = parentPort;
 async function start(): Promise<void> {
   const { old, next } = data.journal;
   const recovered = old === undefined ? undefined : recoverAcd(old, journalLog);
+  port.postMessage({
+    kind: 'heard',
+    applied: new Map(recovered?.applied ?? []),
+  } satisfies DispatcherHeard);
   const thread = new DispatcherThread(data, recovered);
   await thread.begin();
   if (old !== undefined) carryRecords(old, next);
@@ -271,7 +280,6 @@ async function start(): Promise<void> {
     kind: 'ready',
     recovered: memory !== undefined,
     live_calls: memory?.calls.map((call) => namesIn(call).id) ?? [],
-    applied: [...(recovered?.applied ?? [])],
   } satisfies DispatcherReady);
   log.debug('dispatcher ready');
 }

@@ -23,11 +23,11 @@ import type { RouteRule } from './config.js';
 import { Entropy } from './entropy.js';
 import type { KeptDatagram } from './guard.js';
 import { CallJournal } from './journal/call-journal.js';
-import { playAgain } from './journal/play-again.js';
+import { type PlayedCalls, playAgain } from './journal/play-again.js';
 import {
+  CallRecovery,
   type CallSource,
   type RecoveredCalls,
-  recoverCalls,
   writeCallBase,
 } from './journal/recover-calls.js';
 import type { JournalOptions, JournalSync } from './journal/writer.js';
@@ -89,6 +89,8 @@ export const OUT_OF_SERVICE = 1;
 
 /** What the supervisor tells a worker. */
 export type WorkerOrder =
+  /** What the dispatcher has heard, by the name of the journal: bring the calls back, and begin a journal with them. */
+  | { kind: 'recover'; applied: ReadonlyMap<string, number> }
   /** The journals stand: go on with the calls that came back. */
   | { kind: 'go' }
   /** What came while nobody was there. */
@@ -99,8 +101,11 @@ export type WorkerOrder =
   | { kind: 'die' };
 /** What a worker tells the supervisor. */
 export type WorkerNotice =
-  /** The sockets are bound, and what is known of calls stands at the head of the new journal. */
-  { kind: 'prepared' } | { kind: 'ready'; calls: number };
+  /** The sockets are bound. */
+  | { kind: 'bound' }
+  /** The calls are back, and stand at the head of the new journal. */
+  | { kind: 'prepared' }
+  | { kind: 'ready'; calls: number };
 
 const DRAIN_AT_ONCE = 512;
 /** All calls that come back report at once. */
@@ -188,34 +193,32 @@ class SipWorker {
   }
 
   /**
-   * Binds the sockets, reads the journals of former workers, begins a new one with what they say of our calls,
-   * and brings these back when told to go.
+   * Binds the sockets, reads the journals of former workers, brings our calls back from them, begins a new journal
+   * with these, and goes on when told to.
    */
   async open(): Promise<void> {
-    const { listen, port, advertise, control, journal } = this.task;
+    const { listen, port, advertise, control, journal, workers, index } = this.task;
     const host = advertise?.host;
     for (const { address, port: publicPort } of listen) {
       await this.bind(address, publicPort, hostPort(host ?? address, advertise?.port || publicPort));
     }
     for (const address of this.addresses) await this.bind(address, port, hostPort(host ?? address, port));
-    const orders = new Promise<WorkerOrder>((resolve) => control.once('message', resolve));
+    control.postMessage({ kind: 'bound' } satisfies WorkerNotice);
     const log: JournalOptions['log'] = (level, message, fields) => this.log[level](fields, message);
-    const { workers, index } = this.task;
+    const recovery = new CallRecovery(journal.sources, (shard) => shard % workers === index);
+    const recover = await this.ordered('recover');
+    if (recover === undefined) return this.resolveStopped();
     const began_ms = now_ms();
-    const recovered = recoverCalls(
-      journal.sources,
-      (shard) => shard % workers === index,
-      (name) => this.socketNamed(name),
-      log,
-    );
+    const recovered = recovery.read(recover.applied, (name) => this.socketNamed(name), log);
     const read_ms = now_ms();
+    const replayed = this.play(recovered, log);
+    const played_ms = now_ms();
     writeCallBase(journal.folder, journal.name, journal.base, this.socketNames, recovered.inputs);
     const based_ms = now_ms();
     control.postMessage({ kind: 'prepared' } satisfies WorkerNotice);
-    const order = await orders;
-    control.on('message', (next: WorkerOrder) => this.order(next));
-    const told_ms = now_ms();
-    this.bringBack(recovered, log);
+    if ((await this.ordered('go')) === undefined) return this.resolveStopped();
+    control.on('message', (order: WorkerOrder) => this.order(order));
+    this.live(replayed, log);
     if (recovered.calls.size > 0) {
       const took = (from_ms: number, to_ms: number): number => Math.round(to_ms - from_ms);
       this.log.info(
@@ -223,41 +226,56 @@ class SipWorker {
           calls: recovered.calls.size,
           inputs: recovered.inputs.length,
           read_ms: took(began_ms, read_ms),
-          base_ms: took(read_ms, based_ms),
-          play_ms: took(told_ms, now_ms()),
+          play_ms: took(read_ms, played_ms),
+          base_ms: took(played_ms, based_ms),
         },
         'calls are back',
       );
     }
     control.postMessage({ kind: 'ready', calls: recovered.calls.size } satisfies WorkerNotice);
-    if (order.kind !== 'go') this.order(order);
   }
 
-  /** From here on the worker lives. */
-  private bringBack(recovered: RecoveredCalls, log: JournalOptions['log']): void {
-    const { journal, options, index, doorbell } = this.task;
-    const applied = new BigInt64Array(journal.applied);
-    const replayed = playAgain(
+  /** Waits for that order; others are carried out meanwhile. Undefined when it is to stop instead. */
+  private async ordered<K extends WorkerOrder['kind']>(
+    kind: K,
+  ): Promise<Extract<WorkerOrder, { kind: K }> | undefined> {
+    const is = (order: WorkerOrder): order is Extract<WorkerOrder, { kind: K }> => order.kind === kind;
+    for (;;) {
+      const order = await new Promise<WorkerOrder>((resolve) => this.task.control.once('message', resolve));
+      if (is(order)) return order;
+      if (order.kind === 'stop') return undefined;
+      this.order(order);
+    }
+  }
+
+  private play(recovered: RecoveredCalls, log: JournalOptions['log']): PlayedCalls {
+    return playAgain(
       recovered,
       (timers) => {
         this.timers = timers;
         const env = new ReplayEnvironment(this.environment());
-        return { env, b2bua: new B2bua(env, options) };
+        return { env, b2bua: new B2bua(env, this.task.options) };
       },
       log,
     );
-    this.b2bua = replayed.b2bua;
+  }
+
+  /** From here on the worker lives. */
+  private live({ b2bua, env, calls }: PlayedCalls, log: JournalOptions['log']): void {
+    const { journal, index, doorbell } = this.task;
+    const applied = new BigInt64Array(journal.applied);
+    this.b2bua = b2bua;
     this.turns = new Turns(this.timers, () => this.flush());
     this.journal = new CallJournal({ ...journal, sockets: this.socketNames, log }, this.timers, {
       last_seq: () => this.reports.last_seq,
       applied_seq: () => Number(Atomics.load(applied, index)),
     });
-    replayed.env.goLive();
-    for (const report of replayed.env.reports) this.report(report);
-    for (const call of replayed.calls) this.report({ kind: 'resumed', call });
+    env.goLive();
+    for (const report of env.reports) this.report(report);
+    for (const call of calls) this.report({ kind: 'resumed', call });
     this.report({ kind: 'all_resumed' });
     this.turns.begin();
-    this.b2bua.askAgain();
+    b2bua.askAgain();
     this.bell = new DoorbellListener(doorbell, () => this.onBell());
     const { early } = this;
     this.early = [];
@@ -401,6 +419,7 @@ class SipWorker {
 
   private order(order: WorkerOrder): void {
     switch (order.kind) {
+      case 'recover':
       case 'go':
         return;
       case 'datagrams':

@@ -13,6 +13,9 @@ interface Stage {
   b2bua: B2bua;
 }
 
+/** The stage after all was played, and the calls that were. */
+export type PlayedCalls = Stage & { calls: Set<string> };
+
 /**
  * @param make sets up an empty stage on that timer wheel, as often as it takes
  * @returns the stage, its time that of the last input, and the calls that were played
@@ -21,7 +24,7 @@ export function playAgain(
   { inputs, calls }: RecoveredCalls,
   make: (timers: TimerWheel) => Stage,
   log: JournalOptions['log'],
-): Stage & { calls: Set<string> } {
+): PlayedCalls {
   const failures = new Map<string, number>();
   const good = new Set(calls);
   for (;;) {

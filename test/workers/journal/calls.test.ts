@@ -5,7 +5,7 @@ import { shardOf } from '../../../core/sip/shard.js';
 import { TimerWheel } from '../../../core/timers.js';
 import { CallJournal } from '../../../workers/journal/call-journal.js';
 import { allFilesOf, filesOf } from '../../../workers/journal/files.js';
-import { recoverCalls, writeCallBase } from '../../../workers/journal/recover-calls.js';
+import { CallRecovery, writeCallBase } from '../../../workers/journal/recover-calls.js';
 import { eventually } from '../../support/settle.js';
 
 const NAME = 'worker-0';
@@ -55,7 +55,11 @@ class Rig {
 
   recover(mine: (shard: number) => boolean = () => true, socket = (name: string) => SOCKETS.indexOf(name)) {
     const { folder, applied } = this;
-    return recoverCalls([{ folder, name: NAME, applied_seq: applied }], mine, socket, () => {});
+    return new CallRecovery([{ folder, name: NAME }], mine).read(
+      new Map([[NAME, applied]]),
+      socket,
+      () => {},
+    );
   }
 }
 
@@ -154,10 +158,9 @@ t.test('a torn tail costs the torn record, with one line', async (t) => {
   await rig.journal.close();
   appendFileSync(filesOf(rig.folder, NAME).at(-1)!.path, Buffer.from([100, 0, 0, 0, 1, 2, 3, 4, 5]));
   const lines: string[] = [];
-  const source = { folder: rig.folder, name: NAME, applied_seq: 0 };
-  const { calls } = recoverCalls(
-    [source],
-    () => true,
+  const recovery = new CallRecovery([{ folder: rig.folder, name: NAME }], () => true);
+  const { calls } = recovery.read(
+    new Map(),
     () => 0,
     (_level, message) => lines.push(message),
   );
