@@ -261,7 +261,7 @@ class SipWorker {
   }
 
   /** From here on the worker lives. */
-  private live({ b2bua, env, calls }: PlayedCalls, log: JournalOptions['log']): void {
+  private live({ b2bua, env, calls, over }: PlayedCalls, log: JournalOptions['log']): void {
     const { journal, index, doorbell } = this.task;
     const applied = new BigInt64Array(journal.applied);
     this.b2bua = b2bua;
@@ -274,6 +274,8 @@ class SipWorker {
     for (const report of env.reports) this.report(report);
     for (const call of calls) this.report({ kind: 'resumed', call });
     this.report({ kind: 'all_resumed' });
+    // The next restart has nothing to do with them, once the dispatcher has heard of their end.
+    this.journal.overBefore(over);
     this.turns.begin();
     b2bua.askAgain();
     this.bell = new DoorbellListener(doorbell, () => this.onBell());

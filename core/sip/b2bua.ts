@@ -156,6 +156,11 @@ export class B2bua implements TransactionUser<RequestOwner> {
     return this.calls.has(start.id);
   }
 
+  /** Whether anything of the call is still there: itself, a dialog on its way out, an answer not acknowledged. */
+  remembers(call: string): boolean {
+    return this.scopes.has(call);
+  }
+
   /** A recorded answer. @returns false when the call has not asked */
   answer(call: string, question: number, value: unknown): boolean {
     return this.scopes.get(call)?.answer(question, value) ?? false;

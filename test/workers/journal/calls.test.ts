@@ -152,6 +152,19 @@ t.test('what calls that are over have left goes when enough of it has gathered',
   t.ok(allFilesOf(folder, NAME).length < 30, 'old files are removed');
 });
 
+t.test('a call that was over when the journal began is not read again', async (t) => {
+  const rig = new Rig(t.testdir());
+  rig.begin('a-0-1');
+  rig.begin('a-0-2');
+  rig.reported = 7;
+  rig.journal.overBefore(['a-0-1']);
+  rig.turn();
+  t.same([...rig.recover().calls], ['a-0-1', 'a-0-2'], 'the dispatcher has not heard of its end yet');
+  rig.applied = 7;
+  t.same([...rig.recover().calls], ['a-0-2']);
+  await rig.journal.close();
+});
+
 t.test('a torn tail costs the torn record, with one line', async (t) => {
   const rig = new Rig(t.testdir());
   rig.begin('a-0-1');

@@ -1,6 +1,6 @@
 /**
- * `sip-acd bench journal`: what the journals of calls cost. Two engines, one with them and one without, have their
- * turns in one run, so that what the machine does beside weighs on both alike.
+ * `sip-acd bench journal`: what the journals of calls cost. Two engines, one with them and one without, serve the same
+ * calls side by side, so that what the machine does beside weighs on both alike.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,12 +15,14 @@ import { Sipp } from './sipp.js';
 
 export interface JournalBenchOptions {
   scenario: 'direct' | 'bridged';
-  /** New calls a second. */
+  /** New calls a second, at each engine. */
   rate: number;
-  /** How often each engine has its turn. */
+  /** How often CPU time is looked at. */
   rounds: number;
-  /** How long calls come in a turn, s. */
+  /** How long is counted in a round, s. */
   slice: number;
+  /** How long calls come before, s. */
+  warmup: number;
   db: string;
 }
 
@@ -28,10 +30,9 @@ export interface JournalFigures {
   scenario: string;
   rate: number;
   rounds: number;
-  /** Of all turns. */
   calls: number;
   failed: number;
-  /** CPU of the engine a call, ms, with journals and without: the median of the turns, the least and the most. */
+  /** CPU of the engine a call, ms, with journals and without: the median of the rounds, the least and the most. */
   with_ms: number;
   with_least_ms: number;
   with_most_ms: number;
@@ -44,16 +45,12 @@ export interface JournalFigures {
   cost_most_percent: number;
 }
 
-/** Until the code is compiled. */
-const WARM_S = 12;
-/** Rows are written within a second after the calls. */
-const WRITE_MS = 1_200;
 const SLACK_S = 40;
 
 interface Contender {
   engine: EngineProcess;
   folder: string;
-  /** CPU of a call, ms, turn by turn. */
+  /** CPU of a call, ms, round by round. */
   costs_ms: number[];
 }
 
@@ -83,23 +80,37 @@ export async function benchJournal(
     };
     const on = await start('with', true);
     const off = await start('without', false);
-    let failed = 0;
-    let calls = 0;
-    const turn = async (contender: Contender, seconds: number): Promise<number> => {
-      const load = { calls: options.rate * seconds, rate: options.rate, limit_s: seconds + SLACK_S };
-      const { cost_ms, lost } = await cpuPerCall(children, contender, options.scenario, load);
-      failed += lost;
-      calls += load.calls;
-      return cost_ms;
-    };
-    for (const contender of [on, off]) await turn(contender, WARM_S);
-    for (let round = 0; round < options.rounds; round++) {
-      // Who comes first changes, as the machine does.
-      const order = round % 2 === 0 ? [on, off] : [off, on];
-      for (const contender of order) contender.costs_ms.push(await turn(contender, options.slice));
+    const { scenario, rate, rounds, slice, warmup } = options;
+    const both = [on, off];
+    const seconds = warmup + rounds * slice;
+    const load = { user: FLOW, calls: rate * seconds, rate, limit_s: seconds + SLACK_S };
+    const callers: Sipp[] = [];
+    for (const { engine, folder: own } of both)
+      callers.push(
+        await Sipp.callers(children, own, `caller-${scenario}`, { ...load, port: engine.sip_port }),
+      );
+    await children.pause(warmup * 1000);
+    let before = await Promise.all(both.map(look));
+    for (let round = 0; round < rounds; round++) {
+      await children.pause(slice * 1000);
+      const after = await Promise.all(both.map(look));
+      for (const [index, contender] of both.entries()) {
+        const { at_ms, engine_ms } = after[index] as Look;
+        const { at_ms: since_ms, engine_ms: then_ms } = before[index] as Look;
+        const calls = (rate * (at_ms - since_ms)) / 1000;
+        contender.costs_ms.push(rounded((engine_ms - then_ms) / calls, 3));
+      }
+      before = after;
       say(
         `round ${round + 1}: ${on.costs_ms.at(-1)} ms a call with journals, ${off.costs_ms.at(-1)} without`,
       );
+    }
+    const over = (): boolean => callers.every(({ child }) => child.code !== undefined);
+    if (!(await children.until(over, load.limit_s * 1000))) throw new BenchError('calls do not end');
+    let failed = 0;
+    for (const caller of callers) {
+      const counts = await caller.counts();
+      failed += counts.failed + load.calls - counts.created;
     }
     for (const { engine } of [on, off]) await engine.stop();
     const percent = on.costs_ms.map(
@@ -109,7 +120,7 @@ export async function benchJournal(
     const [without_least_ms, without_ms, without_most_ms] = spread(off.costs_ms, 3);
     const [cost_least_percent, cost_percent, cost_most_percent] = spread(percent, 1);
     return {
-      ...{ scenario: options.scenario, rate: options.rate, rounds: options.rounds, calls, failed },
+      ...{ scenario, rate, rounds, calls: 2 * load.calls, failed },
       ...{ with_ms, with_least_ms, with_most_ms, without_ms, without_least_ms, without_most_ms },
       ...{ cost_percent, cost_least_percent, cost_most_percent },
     };
@@ -120,28 +131,15 @@ export async function benchJournal(
   }
 }
 
-/** One turn, from the first INVITE until the last row is written. */
-async function cpuPerCall(
-  children: Children,
-  { engine, folder }: Contender,
-  scenario: string,
-  load: { calls: number; rate: number; limit_s: number },
-): Promise<{ cost_ms: number; lost: number }> {
-  const turn = await mkdtemp(join(folder, 'turn-'));
-  const before_ms = await cpu_ms(engine.pid);
-  const callers = await Sipp.callers(children, turn, `caller-${scenario}`, {
-    ...{ user: FLOW, port: engine.sip_port },
-    ...load,
-  });
-  const over = (): boolean => callers.child.code !== undefined || engine.child.code !== undefined;
-  if (!(await children.until(over, load.limit_s * 1000))) throw new BenchError('calls do not end');
+interface Look {
+  at_ms: number;
+  engine_ms: number;
+}
+
+async function look({ engine }: Contender): Promise<Look> {
   engine.mustRun();
-  await children.pause(WRITE_MS);
-  const { created, failed } = await callers.counts();
-  return {
-    cost_ms: rounded(((await cpu_ms(engine.pid)) - before_ms) / load.calls, 3),
-    lost: failed + load.calls - created,
-  };
+  const engine_ms = await cpu_ms(engine.pid);
+  return { at_ms: performance.now(), engine_ms };
 }
 
 /** The least, the median and the most. */
