@@ -11,17 +11,17 @@ const USUAL_MS = 500;
  * pause (garbage collection, the store of a busy machine) has left gets less by itself. */
 const BEGIN_MS = 40;
 /** While it lasts, waits are kept about this long. */
-const TARGET_MS = 15;
+const TARGET_MS = 20;
 /** Above this none is let in: they would be answered too late. */
-const STOP_MS = 40;
+const STOP_MS = 50;
 /** How the rate of those let in follows, from one window to the next: where all waited too long and not less than
  * before, where the wait is right, and where there was hardly any, which makes bolder the longer that lasts. */
 const LESS = 0.94;
 const MORE = 1.01;
-const SHORT_MS = 5;
+const SHORT_MS = 8;
 const MUCH_MORE = 1.02;
 const BOLDER = 0.005;
-const MOST_MORE = 1.08;
+const MOST_MORE = 1.1;
 const MIN_PER_S = 10;
 /** How much of its rate may come in at once, s. */
 const BURST_S = 0.02;
@@ -127,8 +127,8 @@ export class Overload {
   /** By how much the rate changes. */
   private change(least_ms: number): number {
     this.short = least_ms > SHORT_MS ? 0 : this.short + 1;
-    // What gets less by itself is left to.
-    if (least_ms > TARGET_MS) return least_ms >= this.before_ms ? LESS : 1;
+    // What gets less by itself is left to, and a burst of a sender's is no more than that.
+    if (least_ms > TARGET_MS) return least_ms >= this.before_ms && this.before_ms > TARGET_MS ? LESS : 1;
     if (this.turned_away === 0) return 1;
     return least_ms > SHORT_MS ? MORE : Math.min(MOST_MORE, MUCH_MORE + this.short * BOLDER);
   }
