@@ -14,7 +14,7 @@ export const THREAD_LIMITS: ResourceLimits = { maxYoungGenerationSizeMb: YOUNG_M
  * How much a heap grows beyond what is in use before it is collected, percent. V8's own choice is up to three times as
  * much, and ever more the more there was: under a load that lasts, a second one took half as much memory again as the first.
  */
-const GROWTH_PERCENT = 50;
+const GROWTH_PERCENT = 60;
 
 /** For all threads that begin afterwards. */
 export function limitGrowth(): void {
