@@ -21,7 +21,7 @@ const MORE = 1.01;
 const SHORT_MS = 8;
 const MUCH_MORE = 1.02;
 const BOLDER = 0.005;
-const MOST_MORE = 1.06;
+const MOST_MORE = 1.08;
 const MIN_PER_S = 10;
 /** How much of its rate may come in at once, s. */
 const BURST_S = 0.02;

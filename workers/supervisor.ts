@@ -26,7 +26,7 @@ import { ownAddresses, transferPolicy } from './own-addresses.js';
 import { RoutePool } from './route-pool.js';
 import { modulesOf } from './routing.js';
 import type { StoreData } from './store.js';
-import { limitGrowth, THREAD_LIMITS } from './thread-limits.js';
+import { THREAD_LIMITS } from './thread-limits.js';
 import { ThreadPeer } from './thread-peer.js';
 import { now_ms } from './turn.js';
 import { probeUdp } from './udp.js';
@@ -64,7 +64,6 @@ export class EngineError extends Error {
  * @throws {@link EngineError} saying what cannot be had; nothing is left running then
  */
 export async function startEngine(config: Config): Promise<Engine> {
-  limitGrowth();
   const supervisor = new Supervisor(config);
   try {
     return await supervisor.start();
