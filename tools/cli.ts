@@ -2,14 +2,18 @@
 /** The `sip-acd` command. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { ConfigError } from '../workers/config.js';
-import { EngineError } from '../workers/supervisor.js';
-import { registerBench } from './bench.js';
-import { registerCheck } from './check.js';
-import { registerDemo } from './demo.js';
-import { MiError, registerMi } from './mi.js';
-import { registerSim } from './sim.js';
-import { registerStart } from './start.js';
+
+/** A command's code is loaded when it is asked for: an engine that starts again has no time for that of the others. */
+const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
+  start: async () => (await import('./start.js')).registerStart,
+  check: async () => (await import('./check.js')).registerCheck,
+  mi: async () => (await import('./mi.js')).registerMi,
+  demo: async () => (await import('./demo.js')).registerDemo,
+  bench: async () => (await import('./bench.js')).registerBench,
+  sim: async () => (await import('./sim.js')).registerSim,
+};
+/** Errors that the user can mend, by name: their classes are in that code. */
+const ONE_LINE = new Set(['ConfigError', 'MiError', 'EngineError']);
 
 function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -19,19 +23,14 @@ function packageVersion(): string {
 const program = new Command('sip-acd')
   .description('inbound contact-centre engine for SIP')
   .version(packageVersion());
-registerStart(program);
-registerCheck(program);
-registerMi(program);
-registerDemo(program);
-registerBench(program);
-registerSim(program);
+const named = COMMANDS[process.argv[2] ?? ''];
+for (const load of named === undefined ? Object.values(COMMANDS) : [named]) (await load())(program);
 
 try {
   await program.parseAsync();
 } catch (error) {
   // What the user can mend is one line; anything else is a defect and shows where it is.
-  if (!(error instanceof ConfigError || error instanceof MiError || error instanceof EngineError))
-    throw error;
+  if (!(error instanceof Error && ONE_LINE.has(error.name))) throw error;
   process.stderr.write(`sip-acd: ${error.message}\n`);
   process.exitCode = 1;
 }

@@ -47,6 +47,9 @@ export interface CdrShown {
   media: number;
 }
 
+/** Agents of a statement. */
+const BATCH = 1_000;
+
 /** Puts the rows in, over those of the same flowid or agentid. Gives the id of the last CDR there is, 0 of none. */
 export async function seedDatabase(
   data_dir: string,
@@ -59,14 +62,31 @@ export async function seedDatabase(
         await sql`delete from cc_flows where flowid = ${flow.flowid}`;
         await sql`insert into cc_flows ${sql({ ...flow })}`;
       }
-      for (const agent of agents) {
-        await sql`delete from cc_agents where agentid = ${agent.agentid}`;
-        await sql`insert into cc_agents ${sql({ ...agent })}`;
+      for (const some of alike(agents)) {
+        await sql`delete from cc_agents where agentid in ${sql(some.map(({ agentid }) => agentid))}`;
+        await sql`insert into cc_agents ${sql(some.map((agent) => ({ ...agent })))}`;
       }
       const [row] = await sql<{ last: number }[]>`select coalesce(max(id), 0)::int as last from cc_cdrs`;
       return row?.last ?? 0;
     }),
   );
+}
+
+/** By the columns that they have, as many as one statement may carry. */
+function alike(agents: readonly AgentSeed[]): AgentSeed[][] {
+  const batches: AgentSeed[][] = [];
+  const open = new Map<string, AgentSeed[]>();
+  for (const agent of agents) {
+    const columns = Object.keys(agent).join();
+    let batch = open.get(columns);
+    if (batch === undefined || batch.length >= BATCH) {
+      batch = [];
+      open.set(columns, batch);
+      batches.push(batch);
+    }
+    batch.push(agent);
+  }
+  return batches;
 }
 
 /** The CDRs after the one of this id, in the order in which they were written. */

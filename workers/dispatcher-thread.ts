@@ -69,14 +69,19 @@ export type DispatcherRequest =
   | { request: number; abandon: number }
   | { request: number; stop: true };
 
+/** Said first: what the workers need to bring their calls back. */
+export interface DispatcherHeard {
+  kind: 'heard';
+  /** Number of the last report applied, by the name of the old worker's journal. */
+  applied: ReadonlyMap<string, number>;
+}
+
 /** Said once, when the state before the restart is back and stands at the head of the new journal. */
 export interface DispatcherReady {
   kind: 'ready';
   /** Whether there was anything to recover. */
   recovered: boolean;
   live_calls: string[];
-  /** Number of the last report applied, by the name of the old worker's journal. */
-  applied: [string, number][];
 }
 
 export interface DispatcherReply {
@@ -87,6 +92,9 @@ export interface DispatcherReply {
 }
 
 const REPORTS_AT_ONCE = 256;
+/** With so many reports a second the dispatcher waits for them without its event loop, for so long at a time. */
+const PAUSED_FROM_PER_S = 300;
+const PAUSE_MS = 2;
 /** How long the last rows may wait for room on their way to the store. */
 const STOP_MS = 10_000;
 
@@ -101,7 +109,7 @@ class DispatcherThread {
   private readonly events: LinkWriter<EngineEvent>;
   private readonly interest: EventInterest;
   private readonly tables;
-  private readonly pace = new Pace(Number(process.env.DPACE_PER_S ?? 300));
+  private readonly pace = new Pace(PAUSED_FROM_PER_S);
   private readonly bell: DoorbellListener;
 
   constructor(
@@ -132,7 +140,7 @@ class DispatcherThread {
     );
     if (recovered?.memory !== undefined) this.dispatcher.restore(recovered.memory, data.reports.length);
     this.bell = new DoorbellListener(data.doorbell, () => this.onBell(), {
-      pause: { ms: 2, rung: true, due: () => this.pace.due(this.timers.now_ms) },
+      pause: { ms: PAUSE_MS, rung: true, due: () => this.pace.due(this.timers.now_ms) },
     });
     this.turns.begin();
   }
@@ -196,7 +204,7 @@ class DispatcherThread {
     let more = false;
     for (const [worker, link] of this.reports.entries()) {
       const count = link.drain((report) => this.dispatcher.report(report, worker), REPORTS_AT_ONCE);
-      this.pace.count += count;
+      this.pace.tookIn(count);
       more ||= count >= REPORTS_AT_ONCE;
     }
     return more;
@@ -262,6 +270,10 @@ const port = parentPort;
 async function start(): Promise<void> {
   const { old, next } = data.journal;
   const recovered = old === undefined ? undefined : recoverAcd(old, journalLog);
+  port.postMessage({
+    kind: 'heard',
+    applied: new Map(recovered?.applied ?? []),
+  } satisfies DispatcherHeard);
   const thread = new DispatcherThread(data, recovered);
   await thread.begin();
   if (old !== undefined) carryRecords(old, next);
@@ -276,7 +288,6 @@ async function start(): Promise<void> {
     kind: 'ready',
     recovered: memory !== undefined,
     live_calls: memory?.calls.map((call) => namesIn(call).id) ?? [],
-    applied: [...(recovered?.applied ?? [])],
   } satisfies DispatcherReady);
   log.debug('dispatcher ready');
 }

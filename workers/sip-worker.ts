@@ -23,11 +23,11 @@ import type { RouteRule } from './config.js';
 import { Entropy } from './entropy.js';
 import type { KeptDatagram } from './guard.js';
 import { CallJournal } from './journal/call-journal.js';
-import { playAgain } from './journal/play-again.js';
+import { type PlayedCalls, playAgain } from './journal/play-again.js';
 import {
+  CallRecovery,
   type CallSource,
   type RecoveredCalls,
-  recoverCalls,
   writeCallBase,
 } from './journal/recover-calls.js';
 import type { JournalOptions, JournalSync } from './journal/writer.js';
@@ -37,6 +37,7 @@ import { Pace } from './pace.js';
 import { SipResolver } from './resolver.js';
 import { RouteClient } from './route-client.js';
 import { type Router, routerOf } from './routing.js';
+import { Soundings } from './soundings.js';
 import { now_ms, Turns } from './turn.js';
 import { enlargeReceiveBuffer, openUdp, type SendDatagram, sender } from './udp.js';
 
@@ -89,6 +90,8 @@ export const OUT_OF_SERVICE = 1;
 
 /** What the supervisor tells a worker. */
 export type WorkerOrder =
+  /** What the dispatcher has heard, by the name of the journal: bring the calls back, and begin a journal with them. */
+  | { kind: 'recover'; applied: ReadonlyMap<string, number> }
   /** The journals stand: go on with the calls that came back. */
   | { kind: 'go' }
   /** What came while nobody was there. */
@@ -99,12 +102,16 @@ export type WorkerOrder =
   | { kind: 'die' };
 /** What a worker tells the supervisor. */
 export type WorkerNotice =
-  /** The sockets are bound, and what is known of calls stands at the head of the new journal. */
-  { kind: 'prepared' } | { kind: 'ready'; calls: number };
+  /** The sockets are bound. */
+  | { kind: 'bound' }
+  /** The calls are back, and stand at the head of the new journal. */
+  | { kind: 'prepared' }
+  | { kind: 'ready'; calls: number };
 
 const DRAIN_AT_ONCE = 512;
-const PAUSE_MS = Number(process.env.PAUSE_MS ?? 0.5);
-const PACE_PER_S = Number(process.env.PACE_PER_S ?? 1000);
+/** With so many datagrams and decisions a second the worker pauses for so long between turns. */
+const PAUSED_FROM_PER_S = 1000;
+const PAUSE_MS = 1;
 /** All calls that come back report at once. */
 const MAX_SPILLED = 4_000_000;
 /** Datagrams kept that come before the calls are back. */
@@ -153,7 +160,8 @@ class SipWorker {
   private outbox: { path: Path; text: string }[] = [];
   private readonly entropy = new Entropy();
   private readonly overload: Overload;
-  private readonly pace = new Pace(PACE_PER_S);
+  private readonly soundings: Soundings;
+  private readonly pace = new Pace(PAUSED_FROM_PER_S);
   private overload_told = false;
   /** Datagrams that could not be sent since that was last said. */
   private unsent = 0;
@@ -174,6 +182,10 @@ class SipWorker {
     this.turns = new Turns(this.timers, () => this.flush());
     this.services = new Int32Array(task.services);
     this.overload = new Overload(task.source_limit);
+    this.soundings = new Soundings(
+      (socket, sounding) => this.sound(socket, sounding),
+      (socket, wait_ms) => this.overload.waited(socket, wait_ms),
+    );
     this.reports = new LinkWriter(task.reports, reportCodec, { spill_limit: MAX_SPILLED });
     this.decisions = new LinkReader(task.decisions, decisionCodec);
     this.peersOut = task.datagrams_out.map((link) => link && new DatagramLinkWriter(link));
@@ -186,34 +198,32 @@ class SipWorker {
   }
 
   /**
-   * Binds the sockets, reads the journals of former workers, begins a new one with what they say of our calls,
-   * and brings these back when told to go.
+   * Binds the sockets, reads the journals of former workers, brings our calls back from them, begins a new journal
+   * with these, and goes on when told to.
    */
   async open(): Promise<void> {
-    const { listen, port, advertise, control, journal } = this.task;
+    const { listen, port, advertise, control, journal, workers, index } = this.task;
     const host = advertise?.host;
     for (const { address, port: publicPort } of listen) {
       await this.bind(address, publicPort, hostPort(host ?? address, advertise?.port || publicPort));
     }
     for (const address of this.addresses) await this.bind(address, port, hostPort(host ?? address, port));
-    const orders = new Promise<WorkerOrder>((resolve) => control.once('message', resolve));
+    control.postMessage({ kind: 'bound' } satisfies WorkerNotice);
     const log: JournalOptions['log'] = (level, message, fields) => this.log[level](fields, message);
-    const { workers, index } = this.task;
+    const recovery = new CallRecovery(journal.sources, (shard) => shard % workers === index);
+    const recover = await this.ordered('recover');
+    if (recover === undefined) return this.resolveStopped();
     const began_ms = now_ms();
-    const recovered = recoverCalls(
-      journal.sources,
-      (shard) => shard % workers === index,
-      (name) => this.socketNamed(name),
-      log,
-    );
+    const recovered = recovery.read(recover.applied, (name) => this.socketNamed(name), log);
     const read_ms = now_ms();
+    const replayed = this.play(recovered, log);
+    const played_ms = now_ms();
     writeCallBase(journal.folder, journal.name, journal.base, this.socketNames, recovered.inputs);
     const based_ms = now_ms();
     control.postMessage({ kind: 'prepared' } satisfies WorkerNotice);
-    const order = await orders;
-    control.on('message', (next: WorkerOrder) => this.order(next));
-    const told_ms = now_ms();
-    this.bringBack(recovered, log);
+    if ((await this.ordered('go')) === undefined) return this.resolveStopped();
+    control.on('message', (order: WorkerOrder) => this.order(order));
+    this.live(replayed, log);
     if (recovered.calls.size > 0) {
       const took = (from_ms: number, to_ms: number): number => Math.round(to_ms - from_ms);
       this.log.info(
@@ -221,41 +231,58 @@ class SipWorker {
           calls: recovered.calls.size,
           inputs: recovered.inputs.length,
           read_ms: took(began_ms, read_ms),
-          base_ms: took(read_ms, based_ms),
-          play_ms: took(told_ms, now_ms()),
+          play_ms: took(read_ms, played_ms),
+          base_ms: took(played_ms, based_ms),
         },
         'calls are back',
       );
     }
     control.postMessage({ kind: 'ready', calls: recovered.calls.size } satisfies WorkerNotice);
-    if (order.kind !== 'go') this.order(order);
   }
 
-  /** From here on the worker lives. */
-  private bringBack(recovered: RecoveredCalls, log: JournalOptions['log']): void {
-    const { journal, options, index, doorbell } = this.task;
-    const applied = new BigInt64Array(journal.applied);
-    const replayed = playAgain(
+  /** Waits for that order; others are carried out meanwhile. Undefined when it is to stop instead. */
+  private async ordered<K extends WorkerOrder['kind']>(
+    kind: K,
+  ): Promise<Extract<WorkerOrder, { kind: K }> | undefined> {
+    const is = (order: WorkerOrder): order is Extract<WorkerOrder, { kind: K }> => order.kind === kind;
+    for (;;) {
+      const order = await new Promise<WorkerOrder>((resolve) => this.task.control.once('message', resolve));
+      if (is(order)) return order;
+      if (order.kind === 'stop') return undefined;
+      this.order(order);
+    }
+  }
+
+  private play(recovered: RecoveredCalls, log: JournalOptions['log']): PlayedCalls {
+    return playAgain(
       recovered,
       (timers) => {
         this.timers = timers;
         const env = new ReplayEnvironment(this.environment());
-        return { env, b2bua: new B2bua(env, options) };
+        return { env, b2bua: new B2bua(env, this.task.options) };
       },
       log,
     );
-    this.b2bua = replayed.b2bua;
+  }
+
+  /** From here on the worker lives. */
+  private live({ b2bua, env, calls, over }: PlayedCalls, log: JournalOptions['log']): void {
+    const { journal, index, doorbell } = this.task;
+    const applied = new BigInt64Array(journal.applied);
+    this.b2bua = b2bua;
     this.turns = new Turns(this.timers, () => this.flush());
     this.journal = new CallJournal({ ...journal, sockets: this.socketNames, log }, this.timers, {
       last_seq: () => this.reports.last_seq,
       applied_seq: () => Number(Atomics.load(applied, index)),
     });
-    replayed.env.goLive();
-    for (const report of replayed.env.reports) this.report(report);
-    for (const call of replayed.calls) this.report({ kind: 'resumed', call });
+    env.goLive();
+    for (const report of env.reports) this.report(report);
+    for (const call of calls) this.report({ kind: 'resumed', call });
     this.report({ kind: 'all_resumed' });
+    // The next restart has nothing to do with them, once the dispatcher has heard of their end.
+    this.journal.overBefore(over);
     this.turns.begin();
-    this.b2bua.askAgain();
+    b2bua.askAgain();
     this.bell = new DoorbellListener(doorbell, () => this.onBell(), {
       pause: { ms: PAUSE_MS, rung: false, due: () => this.pace.due(this.timers.now_ms) },
     });
@@ -301,8 +328,8 @@ class SipWorker {
   }
 
   private onDatagram(socket: number, datagram: Buffer, host: string, port: number): void {
-    this.overload.received();
-    this.pace.count++;
+    if (this.soundings.received(socket, datagram, now_ms)) return;
+    this.pace.tookIn(1);
     // Nobody can be answered at port 0, and a socket throws when asked to.
     if (port === 0) return;
     const { b2bua } = this;
@@ -345,14 +372,16 @@ class SipWorker {
           b2bua.receive(datagram.toString('latin1'), { socket, host, port }, datagram);
         }, DRAIN_AT_ONCE) ?? 0;
     }
-    this.pace.count += handled;
+    this.pace.tookIn(handled);
     return handled >= DRAIN_AT_ONCE;
   }
 
   /** The end of a turn: what happened in it becomes safe, then reports leave, then datagrams. */
   private flush(): boolean {
     this.journal?.commit();
-    this.overload.turned(this.timers.now_ms);
+    const ended_ms = now_ms();
+    this.soundings.turned(ended_ms);
+    this.overload.turned(ended_ms);
     this.tellOverload();
     const spilled = this.reports.flush({ wake: this.urgent });
     this.urgent = false;
@@ -361,6 +390,12 @@ class SipWorker {
     this.outbox = [];
     for (const { path, text } of outbox) this.transmit(path, text);
     return spilled;
+  }
+
+  /** A datagram of a socket to itself; where none arrives, nothing is known, and nothing else follows. */
+  private sound(socket: number, sounding: Buffer): void {
+    const [address, port] = (this.socketNames[socket] as string).split(' ');
+    (this.sockets[socket] as Socket).send(sounding, Number(port), address, () => {});
   }
 
   /** One line when calls begin to be turned away, and one when that is over. */
@@ -395,6 +430,7 @@ class SipWorker {
 
   private order(order: WorkerOrder): void {
     switch (order.kind) {
+      case 'recover':
       case 'go':
         return;
       case 'datagrams':

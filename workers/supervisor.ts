@@ -11,8 +11,13 @@ import type { SqlOptions } from '../sql/options.js';
 import { expandListen, type ListenAddress } from './addresses.js';
 import type { Config } from './config.js';
 import { type DataLock, lockDataFolder } from './data-lock.js';
-import type { DispatcherReady, DispatcherReply, DispatcherThreadData } from './dispatcher-thread.js';
-import { beginGeneration } from './journal/files.js';
+import type {
+  DispatcherHeard,
+  DispatcherReady,
+  DispatcherReply,
+  DispatcherThreadData,
+} from './dispatcher-thread.js';
+import { beginGeneration, completeGeneration } from './journal/files.js';
 import { createLogger } from './log.js';
 import { type Mi, startMi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
@@ -121,6 +126,7 @@ class Supervisor {
     const { config } = this;
     await this.probePorts();
     this.lock = await lockDataFolder(config.data_dir);
+    this.fleet.boot();
 
     const events = createLink('dispatcher to control', EVENT_LINK_BYTES, this.doorbells.control);
     const tables = createTables(config.sip.max_calls);
@@ -158,11 +164,16 @@ class Supervisor {
         workers: links.map((_, index) => journalName(index)),
       },
     } satisfies DispatcherThreadData);
-    const recovered = (await this.dispatcher.once('ready')) as unknown as DispatcherReady;
+    const heard = this.dispatcher.once('heard').then(({ applied }) => applied as DispatcherHeard['applied']);
+    const ready = this.dispatcher.once('ready');
+    // Workers bring their calls back while the dispatcher does; who fails first is told of.
+    const prepared = this.fleet.prepare(generations, heard, this.routes);
+    for (const later of [heard, ready, prepared]) later.catch(() => {});
+    const recovered = (await Promise.race([ready, prepared.then(() => ready)])) as unknown as DispatcherReady;
     await this.startStore(generations.next, recovered);
-
-    const applied = new Map(recovered.applied);
-    const calls = await this.fleet.start(generations, applied, this.dispatcher, this.routes);
+    await prepared;
+    completeGeneration(generations);
+    const calls = await this.fleet.go(this.dispatcher);
     await this.startControl(events, tables);
     const { listen } = this;
     this.log.info(
@@ -215,28 +226,34 @@ class Supervisor {
 
   /** With something recovered the engine serves before the databases have answered; else it needs them. */
   private async startStore(journal: string, recovered: DispatcherReady): Promise<void> {
-    const { config } = this;
-    const store = this.thread('store.js', 'store', {
-      sql: sqlOptions(config),
-      log_level: config.log.level,
+    const data: StoreData = {
+      sql: sqlOptions(this.config),
+      log_level: this.config.log.level,
       journal,
       reading: this.reading,
       live_calls: recovered.live_calls,
       patient: recovered.recovered,
-    } satisfies StoreData);
-    this.store = store;
-    const ready = store.once('ready');
+    };
     if (recovered.recovered) {
-      void ready.then(
-        () => this.served.then(() => this.reload()),
-        // Its end is told by the thread itself.
-        () => {},
-      );
+      // Its code is loaded when the calls are back: they need the processor first.
+      void this.served
+        .then(() => this.openStore(data))
+        .then(
+          () => this.reload(),
+          // Its end is told by the thread itself.
+          () => {},
+        );
       return;
     }
-    const { next_cid } = await ready;
+    const { next_cid } = await this.openStore(data);
     await this.dispatcher?.ask({ next_cid });
     await this.command({ kind: 'load', provisioning: await this.load() });
+  }
+
+  /** Resolves when the databases have answered. */
+  private openStore(data: StoreData): Promise<Record<string, unknown>> {
+    this.store = this.thread('store.js', 'store', data);
+    return this.store.once('ready');
   }
 
   private async load(): Promise<Provisioning> {

@@ -13,7 +13,7 @@ import type { ListenAddress } from './addresses.js';
 import type { Config } from './config.js';
 import { Guard } from './guard.js';
 import { ACD_JOURNAL } from './journal/acd-journal.js';
-import { allFilesOf, completeGeneration, type Generations, journalNames } from './journal/files.js';
+import { allFilesOf, type Generations, journalNames } from './journal/files.js';
 import { BACKLOG } from './journal/record-tail.js';
 import type { CallSource } from './journal/recover-calls.js';
 import { ownAddresses } from './own-addresses.js';
@@ -38,6 +38,7 @@ interface WorkerLinks {
 interface RunningWorker {
   control: MessagePort;
   ended: Promise<void>;
+  bound: Promise<void>;
   prepared: Promise<void>;
   /** With the number of calls that came back. */
   ready: Promise<number>;
@@ -91,17 +92,8 @@ export class WorkerFleet {
     );
   }
 
-  /** Starts them all. @returns how many calls came back */
-  async start(
-    generations: Generations,
-    applied: ReadonlyMap<string, number>,
-    dispatcher: ThreadPeer,
-    routes: RoutePool | undefined,
-  ): Promise<number> {
-    this.dispatcher = dispatcher;
-    this.routes = routes;
-    this.folder = generations.next;
-    await this.bindGuard();
+  /** Has the threads load their code, while other things are done. */
+  boot(): void {
     this.pool = new Piscina({
       filename: new URL('./sip-worker.js', import.meta.url).href,
       minThreads: this.count,
@@ -109,22 +101,41 @@ export class WorkerFleet {
       concurrentTasksPerWorker: 1,
       resourceLimits: THREAD_LIMITS,
     });
-    const { old, next: folder } = generations;
+  }
+
+  /**
+   * Starts them all, booted before; resolves when the calls of the old generation are back and stand in the next one.
+   * @param heard the numbers of the reports that the dispatcher has applied, by journal
+   */
+  async prepare(
+    { old, next }: Generations,
+    heard: Promise<ReadonlyMap<string, number>>,
+    routes: RoutePool | undefined,
+  ): Promise<void> {
+    this.routes = routes;
+    this.folder = next;
+    await this.bindGuard();
     const sources =
       old === undefined
         ? []
         : journalNames(old)
             .filter((name) => name !== ACD_JOURNAL && name !== BACKLOG)
-            .map((name) => ({ folder: old, name, applied_seq: applied.get(name) ?? 0 }));
+            .map((name) => ({ folder: old, name }));
     // The worker that binds the public ports last receives what comes to them: let it be the first worker.
     for (let index = this.count - 1; index >= 0; index--) {
-      const worker = this.startWorker(index, { folder, base: 0, sources });
+      const worker = this.startWorker(index, { folder: next, base: 0, sources });
       this.workers.set(index, worker);
-      await worker.prepared;
+      await worker.bound;
     }
-    completeGeneration(generations);
-    for (const worker of this.workers.values())
-      worker.control.postMessage({ kind: 'go' } satisfies WorkerOrder);
+    const applied = await heard;
+    this.order({ kind: 'recover', applied });
+    for (const { prepared } of this.workers.values()) await prepared;
+  }
+
+  /** Lets them live. @returns how many calls came back */
+  async go(dispatcher: ThreadPeer): Promise<number> {
+    this.dispatcher = dispatcher;
+    this.order({ kind: 'go' });
     let calls = 0;
     for (const worker of this.workers.values()) calls += await worker.ready;
     this.serving = true;
@@ -185,15 +196,16 @@ export class WorkerFleet {
         new Promise<WorkerNotice>((resolve) => notices.set(kind, resolve)),
         ended.then(() => Promise.reject(new Error(`sip worker ${index} ended before it was ready`))),
       ]);
+    const bound = told('bound').then(() => {});
     const prepared = told('prepared').then(() => {});
     const ready = told('ready').then((notice) => (notice.kind === 'ready' ? notice.calls : 0));
     // Of a death before, the first of them tells.
-    ready.catch(() => {});
+    for (const later of [prepared, ready]) later.catch(() => {});
     ended.then(
       () => this.workerEnded(index, undefined),
       (error: Error) => this.workerEnded(index, error),
     );
-    return { control: port1, ended, prepared, ready, settled: false };
+    return { control: port1, ended, bound, prepared, ready, settled: false };
   }
 
   /** Others go on; its calls are taken over, unless it has died too often. */
@@ -244,9 +256,11 @@ export class WorkerFleet {
     await dispatcher.ask({ replace: { worker: index, reports, decisions } });
     const name = journalName(index);
     const base = allFilesOf(folder, name).at(-1)?.number ?? 0;
-    const sources = [{ folder, name, applied_seq }];
-    const worker = this.startWorker(index, { folder, base, sources });
+    const worker = this.startWorker(index, { folder, base, sources: [{ folder, name }] });
     this.workers.set(index, worker);
+    await worker.bound;
+    const applied = new Map([[name, applied_seq]]);
+    worker.control.postMessage({ kind: 'recover', applied } satisfies WorkerOrder);
     await worker.prepared;
     worker.control.postMessage({ kind: 'go' } satisfies WorkerOrder);
     const calls = await worker.ready;

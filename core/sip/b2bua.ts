@@ -92,7 +92,10 @@ export class B2bua implements TransactionUser<RequestOwner> {
     const { host, port } = responseTarget(invite, path);
     const headers = this.retryAfter();
     this.away.add(invite, this.env.timers.now_ms);
-    this.env.send(pathTo(path, host, port), buildResponse(invite, path, 503, { toTag: TURNED_AWAY, headers }));
+    this.env.send(
+      pathTo(path, host, port),
+      buildResponse(invite, path, 503, { toTag: TURNED_AWAY, headers }),
+    );
   }
 
   /**
@@ -154,6 +157,11 @@ export class B2bua implements TransactionUser<RequestOwner> {
     this.layer.receive(start.text, start.path);
     this.restarting = undefined;
     return this.calls.has(start.id);
+  }
+
+  /** Whether anything of the call is still there: itself, a dialog on its way out, an answer not acknowledged. */
+  remembers(call: string): boolean {
+    return this.scopes.has(call);
   }
 
   /** A recorded answer. @returns false when the call has not asked */

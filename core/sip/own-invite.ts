@@ -22,7 +22,7 @@ import {
 import type { Path } from './transport.js';
 
 /** The dialog that the INVITEs belong to, as they see it. */
-export interface InviteDialog extends RequestOwner {
+export interface InviteDialog {
   readonly ended: boolean;
   readonly established: boolean;
   /** The peer's SDP in force. */
@@ -35,7 +35,17 @@ export interface InviteDialog extends RequestOwner {
   accepted(response: SipResponse): void;
 }
 
-export class OwnInvite {
+/** In place of a dialog that is over: the transactions of its INVITEs, which know us for 64*T1, shall not keep it. */
+const OVER: InviteDialog = {
+  ended: true,
+  established: true,
+  remoteSdp: '',
+  inviteHeaders: () => [],
+  tooBrief: () => false,
+  accepted() {},
+};
+
+export class OwnInvite implements RequestOwner {
   /** The INVITE without a final response, as soon as it has left. */
   private tx: ClientTx | undefined = undefined;
   private outcome: InviteOutcome | undefined = undefined;
@@ -59,7 +69,7 @@ export class OwnInvite {
     private readonly layer: Layer,
     private readonly sender: DialogSender,
     private readonly own: OwnDescription,
-    private readonly dialog: InviteDialog,
+    private dialog: InviteDialog,
   ) {}
 
   /** An INVITE waits for its final response. */
@@ -93,7 +103,7 @@ export class OwnInvite {
     sender.request(
       'INVITE',
       content,
-      dialog,
+      this,
       (tx) => {
         this.tx = tx;
         if (this.cancelWaiting !== undefined) tx.cancel(this.cancelWaiting);
@@ -127,7 +137,7 @@ export class OwnInvite {
   /** Who waits for the final response learns that the dialog is gone; a late 2xx is acknowledged. */
   settle(): void {
     const outcome = this.outcome;
-    if (outcome === undefined) return;
+    if (outcome === undefined) return this.letGo();
     this.scope.timers.cancel(this.limit);
     this.outcome = {
       answered: () => {
@@ -144,12 +154,16 @@ export class OwnInvite {
     if (response.status < 200) return outcome.provisional?.(response);
     if (response.status === 422 && this.dialog.tooBrief(response)) return this.transmit();
     this.over();
-    if (response.status >= 300) return outcome.refused(response.status);
+    if (response.status >= 300) {
+      outcome.refused(response.status);
+      return this.letGo();
+    }
     this.dialog.accepted(response);
     this.ackDue = response.cseq;
     this.ackAnswers = sdpOf(response) !== '';
     if (this.offered) this.sendAck('');
     outcome.answered(sdpOf(response));
+    this.letGo();
   }
 
   noResponse(tx: ClientTx): void {
@@ -157,7 +171,11 @@ export class OwnInvite {
     if (tx !== this.tx || outcome === undefined) return;
     this.over();
     outcome.refused(408);
+    this.letGo();
   }
+
+  /** Nobody cancels a request of ours but ourselves. */
+  cancelled(): void {}
 
   /** A 2xx after the first: our ACK was lost, or a proxy forked and this one came second. */
   again(response: SipResponse): void {
@@ -197,6 +215,11 @@ export class OwnInvite {
     this.sender.acknowledge(this.sender.dialog, cseq, sdp, (text, path) => {
       this.lastAck = { text: flatten(text), path };
     });
+  }
+
+  /** A dialog that is over is needed no more, once there is nothing left to acknowledge. */
+  private letGo(): void {
+    if (this.dialog.ended && !this.open && !this.acknowledgeDue) this.dialog = OVER;
   }
 
   private over(): void {

@@ -55,7 +55,9 @@ export class Randomness {
 }
 
 /** Three hexadecimal digits, by what they say. */
-const HEX3: readonly string[] = Array.from({ length: 1 << 12 }, (_, bits) => bits.toString(16).padStart(3, '0'));
+const HEX3: readonly string[] = Array.from({ length: 1 << 12 }, (_, bits) =>
+  bits.toString(16).padStart(3, '0'),
+);
 
 function hex3(bits: number): string {
   return HEX3[bits] as string;

@@ -304,7 +304,6 @@ export class Session implements InviteDialog {
     this.unacknowledged = undefined;
     this.scope.delete(this.key);
     this.ownInvite.settle();
-    // The INVITE's transaction keeps us for 64*T1 in case of further answers, for which no SDP is needed.
     this.remoteSdp = '';
     this.openOffer = '';
     this.own.forget();
@@ -393,13 +392,11 @@ export class Session implements InviteDialog {
   }
 
   response(tx: ClientTx, response: SipResponse): void {
-    if (tx.method === 'INVITE') this.ownInvite.response(tx, response);
-    else if (tx.method === 'BYE' && response.status >= 200) this.forget();
+    if (tx.method === 'BYE' && response.status >= 200) this.forget();
   }
 
   noResponse(tx: ClientTx): void {
     if (tx.method === 'BYE') this.forget();
-    else this.ownInvite.noResponse(tx);
   }
 
   // What our INVITEs ask of the dialog.

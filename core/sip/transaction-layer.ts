@@ -22,7 +22,14 @@ import type {
   TransactionUser,
 } from './transaction.js';
 import { keptKey, serverKey } from './transaction-key.js';
-import { DEFAULT_TIMES, type Path, pathKey, pathTo, type SipEnvironment, type SipTimes } from './transport.js';
+import {
+  DEFAULT_TIMES,
+  type Path,
+  pathKey,
+  pathTo,
+  type SipEnvironment,
+  type SipTimes,
+} from './transport.js';
 
 export {
   type ClientState,

@@ -1,38 +1,78 @@
 /**
  * INVITEs that were refused without a transaction: the same one again, as its sender repeats it until the refusal
  * arrives, is refused again, however much better things are by then.
+ *
+ * There can be thousands a second, so of each only a number is kept, in memory that is there once and for all.
  */
-import { flatten } from './bytes.js';
 import type { SipRequest } from './message.js';
 
 /** Nobody repeats an INVITE for longer (Timer B). */
 const KEPT_MS = 32_000;
 /** Of each half; beyond it the oldest are forgotten early. */
-const MOST = 100_000;
+const MOST = 150_000;
+/** A power of two; of the slots at least four in ten stay free. */
+const SLOTS = 262_144;
+
+/** Numbers but 0, found by looking from the place that the number says on. */
+class NumberSet {
+  private slots = new Int32Array(0);
+  size = 0;
+
+  has(number: number): boolean {
+    return this.size > 0 && this.slots[this.slotOf(number)] === number;
+  }
+
+  add(number: number): void {
+    if (this.slots.length === 0) this.slots = new Int32Array(SLOTS);
+    const slot = this.slotOf(number);
+    if (this.slots[slot] === number) return;
+    this.slots[slot] = number;
+    this.size++;
+  }
+
+  clear(): void {
+    if (this.size > 0) this.slots.fill(0);
+    this.size = 0;
+  }
+
+  /** Where it is, or would be. */
+  private slotOf(number: number): number {
+    const { slots } = this;
+    let slot = number & (SLOTS - 1);
+    while (slots[slot] !== 0 && slots[slot] !== number) slot = (slot + 1) & (SLOTS - 1);
+    return slot;
+  }
+}
 
 export class TurnedAway {
-  private young = new Set<string>();
-  private old = new Set<string>();
+  private young = new NumberSet();
+  private old = new NumberSet();
   private turned_ms = 0;
 
-  /** Whether it was refused lately. */
+  /** Whether it was refused lately; of some hundred thousand others one may be taken for one that was. */
   has(invite: SipRequest): boolean {
     if (this.young.size === 0 && this.old.size === 0) return false;
-    const name = nameOf(invite);
-    return this.young.has(name) || this.old.has(name);
+    const number = numberOf(invite);
+    return this.young.has(number) || this.old.has(number);
   }
 
   add(invite: SipRequest, now_ms: number): void {
     if (now_ms - this.turned_ms >= KEPT_MS || this.young.size >= MOST) {
+      const { old } = this;
       this.old = this.young;
-      this.young = new Set();
+      this.young = old;
+      old.clear();
       this.turned_ms = now_ms;
     }
-    this.young.add(flatten(nameOf(invite)));
+    this.young.add(numberOf(invite));
   }
 }
 
-/** A new try has a new number. */
-function nameOf({ callId, cseq }: SipRequest): string {
-  return `${callId} ${cseq}`;
+/** A hash (FNV-1a, then mixed) of what names an INVITE, not 0; a new try has a new CSeq. */
+function numberOf({ callId, cseq }: SipRequest): number {
+  let hash = 0x811c9dc5 ^ cseq;
+  for (let i = 0; i < callId.length; i++) hash = Math.imul(hash ^ callId.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  hash ^= hash >>> 13;
+  return hash === 0 ? 1 : hash;
 }

@@ -1,9 +1,11 @@
 /** A SIP worker that dies: its calls go on in the one that takes its place, and nobody else notices. */
 import t from 'tap';
+import { benchDeath } from '../../tools/bench/loss/death.js';
 import { freeUdpPorts } from '../../tools/ports.js';
 import { Center } from '../support/center.js';
 import { eventually, within } from '../support/settle.js';
 
+t.setTimeout(300_000);
 const WORKERS = 2;
 const TALKING = 12;
 const WAITING = 8;
@@ -92,4 +94,17 @@ t.test('a worker that dies again and again takes only its own shards out of serv
   await within(Promise.all(served.map((call) => call.hangup())), 'those who are served hang up');
   await center.finish();
   t.equal(talking.length, TALKING);
+});
+
+t.test('while callers come and go, no call fails when a worker dies', { timeout: 180_000 }, async (t) => {
+  const lines: string[] = [];
+  const options = { workers: WORKERS, victim: 0, kills: 1, rate: 8, agents: 60, talk: 4, db: 'embedded' };
+  const figures = await benchDeath(options, (line) => lines.push(line));
+  t.comment(lines.join('\n'));
+  const { kills, failed_others, failed_own, agents_stuck, violations } = figures;
+  t.same(
+    { kills, failed_others, failed_own, agents_stuck, violations },
+    { kills: 1, failed_others: 0, failed_own: 0, agents_stuck: 0, violations: 0 },
+  );
+  t.ok(figures.calls_own > 5 && figures.calls - figures.calls_own > 5, 'both workers had calls');
 });

@@ -114,6 +114,61 @@ t.test('what is published without a wake-up is read with the next one, or after 
   restless.close();
 });
 
+t.test(
+  'with much to do a consumer pauses instead: what is published without a wake-up is read soon',
+  async (t) => {
+    const descriptor = createDoorbell();
+    const words = new Int32Array(descriptor);
+    const ring = createRing(1024);
+    const writer = new RingWriter(ring, new Doorbell(descriptor));
+    const reader = new RingReader(ring);
+    let read = 0;
+    let busy = true;
+    const listener = new DoorbellListener(
+      descriptor,
+      () => {
+        read += reader.drain(() => undefined, 10);
+        return false;
+      },
+      { pause: { ms: 1, rung: false, due: () => busy } },
+    );
+    for (let round = 1; round <= 5; round++) {
+      writer.tryWrite(Buffer.from('a'));
+      writer.publish({ wake: false });
+      await until(() => read === round);
+      t.equal(Atomics.load(words, ASLEEP_WORD), 0, 'nobody need wake it');
+    }
+    busy = false;
+    await until(() => Atomics.load(words, ASLEEP_WORD) === 1);
+    writer.tryWrite(Buffer.from('b'));
+    writer.publish();
+    await until(() => read === 6);
+    listener.close();
+  },
+);
+
+t.test('a ring ends a pause that may be ended, and the event loop is served between two', async (t) => {
+  const descriptor = createDoorbell();
+  const peer = new Worker(new URL('./peer.js', import.meta.url), {
+    workerData: { task: 'ring', doorbell: descriptor },
+  });
+  await once(peer, 'online');
+  let looks = 0;
+  const listener = new DoorbellListener(
+    descriptor,
+    () => {
+      looks++;
+      return false;
+    },
+    // Longer than a test may take: without a ring it would never end.
+    { pause: { ms: 600_000, rung: true, due: () => looks > 1 } },
+  );
+  await until(() => looks === 20);
+  t.equal(looks, 20);
+  listener.close();
+  await peer.terminate();
+});
+
 t.test('a ring more than half full wakes its reader even when that was not asked for', async (t) => {
   const descriptor = createDoorbell();
   const ring = createRing(1024);

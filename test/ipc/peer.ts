@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Decision } from '../../core/messages.js';
 import { decisionCodec, reportCodec } from '../../ipc/catalogue.js';
-import { createDoorbell, type DoorbellDescriptor, DoorbellListener } from '../../ipc/doorbell.js';
+import { createDoorbell, Doorbell, type DoorbellDescriptor, DoorbellListener } from '../../ipc/doorbell.js';
 import { type LinkDescriptor, LinkReader, LinkWriter } from '../../ipc/link.js';
 import {
   type Columns,
@@ -24,6 +24,11 @@ export interface EchoTask {
 
 export interface SleepTask {
   task: 'sleep';
+}
+
+export interface RingTask {
+  task: 'ring';
+  doorbell: DoorbellDescriptor;
 }
 
 export interface HammerTask {
@@ -93,13 +98,22 @@ function hammer({ table, stop }: HammerTask): void {
   }
 }
 
-const data = workerData as EchoTask | SleepTask | HammerTask | null;
+/** Rings every 5 ms, as long as the thread is left to run. */
+function ring({ doorbell }: RingTask): void {
+  const bell = new Doorbell(doorbell);
+  setInterval(() => bell.ring(), 5);
+}
+
+const data = workerData as EchoTask | SleepTask | HammerTask | RingTask | null;
 switch (data?.task) {
   case 'echo':
     echo(data);
     break;
   case 'sleep':
     new DoorbellListener(createDoorbell(), () => false, { max_sleep_ms: 20 });
+    break;
+  case 'ring':
+    ring(data);
     break;
   case 'hammer':
     hammer(data);

@@ -55,7 +55,8 @@ export class World {
   timers = new TimerWheel(START_MS);
   b2bua: B2bua;
   readonly reports: Report[] = [];
-  private readonly recorded: Recorded[] = [];
+  /** What was recorded of the calls. */
+  readonly recorded: Recorded[] = [];
   private readonly over = new Set<string>();
   /** How long it took to learn where a URI is, from when on; 0: it was known at once. */
   private readonly lookups = [{ from_ms: 0, lookup_ms: 0 }];
@@ -76,7 +77,7 @@ export class World {
     this.b2bua = new B2bua(this.environment(), { ...OPTIONS, ...options });
   }
 
-  private environment(): B2buaEnvironment {
+  environment(): B2buaEnvironment {
     // Those of an engine that has died are not looked at any more.
     const { timers } = this;
     return {

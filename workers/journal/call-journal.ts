@@ -94,6 +94,11 @@ export class CallJournal implements Recorder {
     this.ended.push(scope.id);
   }
 
+  /** The same, of calls that are over already when the journal begins. */
+  overBefore(calls: readonly string[]): void {
+    this.ended.push(...calls);
+  }
+
   /** The end of a turn: everything recorded in it becomes safe. */
   commit(): void {
     const { writer } = this;

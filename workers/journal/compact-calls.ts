@@ -1,5 +1,5 @@
 /** Makes one file of many: the entries of calls that still matter become the journal's new base. */
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { skipEntry, writeSockets, writeTime } from './call-entries.js';
@@ -37,8 +37,12 @@ export async function compactCalls(
       out.clear();
     };
     writeSockets(out, sockets);
+    // One buffer for all files: what is left to the collector counts for long.
+    let space = Buffer.alloc(0);
     for (const file of files) {
-      const all = await readFile(file.path);
+      const length = (await stat(file.path)).size;
+      if (length > space.length) space = Buffer.allocUnsafeSlow(length);
+      const all = space.subarray(0, await readWhole(file.path, space.subarray(0, length)));
       let looked_at = 0;
       let frame: Buffer | undefined;
       for (let at = 0; (frame = frameAt(all, at)) !== undefined; at += FRAME_HEADER_BYTES + frame.length) {
@@ -76,5 +80,18 @@ function copyLive(from: ByteReader, out: ByteWriter, dead: ReadonlySet<string>):
       told_ms = time_ms;
     }
     out.raw(from.buffer.subarray(start, from.at));
+  }
+}
+
+/** Fills `into` from the file's start. @returns how many bytes there were */
+async function readWhole(path: string, into: Buffer): Promise<number> {
+  const handle = await open(path, 'r');
+  try {
+    let at = 0;
+    for (let count = -1; count !== 0 && at < into.length; at += count)
+      count = (await handle.read(into, at, into.length - at, at)).bytesRead;
+    return at;
+  } finally {
+    await handle.close();
   }
 }

@@ -13,15 +13,18 @@ interface Stage {
   b2bua: B2bua;
 }
 
+/** The stage after all was played, the calls that were, and those of them that are over by now. */
+export type PlayedCalls = Stage & { calls: Set<string>; over: string[] };
+
 /**
  * @param make sets up an empty stage on that timer wheel, as often as it takes
- * @returns the stage, its time that of the last input, and the calls that were played
+ * @returns the stage, its time that of the last input
  */
 export function playAgain(
   { inputs, calls }: RecoveredCalls,
   make: (timers: TimerWheel) => Stage,
   log: JournalOptions['log'],
-): Stage & { calls: Set<string> } {
+): PlayedCalls {
   const failures = new Map<string, number>();
   const good = new Set(calls);
   for (;;) {
@@ -32,7 +35,7 @@ export function playAgain(
         return good.has(input.kind === 'started' ? input.start.id : input.call);
       });
       replay(stage.b2bua, stage.env, wanted);
-      return { ...stage, calls: good };
+      return { ...stage, calls: good, over: [...good].filter((call) => !stage.b2bua.remembers(call)) };
     } catch (error) {
       if (!(error instanceof ReplayError) || !good.has(error.call)) throw error;
       const count = (failures.get(error.call) ?? 0) + 1;

@@ -15,9 +15,10 @@ const FRAME_BYTES = 256 * 1024;
 export interface CallSource {
   folder: string;
   name: string;
-  /** Number of the last report that the dispatcher applied. */
-  applied_seq: number;
 }
+
+/** Number of the last report that the dispatcher applied of the worker of each journal, by its name. */
+export type Applied = ReadonlyMap<string, number>;
 
 export interface RecoveredCalls {
   /** Inputs, oldest first. */
@@ -26,34 +27,40 @@ export interface RecoveredCalls {
   calls: Set<string>;
 }
 
-/**
- * The inputs of all calls that matter still: those that are not over, and those whose end the dispatcher has
- * not heard of.
- * @param mine whether a shard is this worker's
- * @param socket the number here of a socket that was named `address port`
- */
-export function recoverCalls(
-  sources: readonly CallSource[],
-  mine: (shard: number) => boolean,
-  socket: (name: string) => number,
-  log: JournalOptions['log'],
-): RecoveredCalls {
-  const calls = new Set<string>();
-  const inputs: Recorded[] = [];
-  for (const source of sources) {
-    const wanted = wantedCalls(source, mine);
-    for (const call of wanted) calls.add(call);
-    let numbers: number[] = [];
-    for (const entry of entriesOf(source, wanted, log)) {
-      if (entry.kind === 'sockets') numbers = entry.sockets.map(socket);
-      else if (entry.kind !== 'over' && entry.kind !== 'gap' && entry.kind !== 'time') {
-        inputs.push(withSocket(entry, numbers));
+/** Reads journals in two steps: which calls there are, and what was recorded of those that matter still. */
+export class CallRecovery {
+  /** By journal, its calls: of one that is over the number of its last report. */
+  private readonly found: { source: CallSource; calls: Map<string, number | undefined> }[];
+
+  /** @param mine whether a shard is this worker's */
+  constructor(sources: readonly CallSource[], mine: (shard: number) => boolean) {
+    this.found = sources.map((source) => ({ source, calls: callsOf(source, mine) }));
+  }
+
+  /**
+   * The inputs of those calls that are not over, and of those whose end the dispatcher has not heard of.
+   * @param socket the number here of a socket that was named `address port`
+   */
+  read(applied: Applied, socket: (name: string) => number, log: JournalOptions['log']): RecoveredCalls {
+    const calls = new Set<string>();
+    const inputs: Recorded[] = [];
+    for (const { source, calls: known } of this.found) {
+      const heard_seq = applied.get(source.name) ?? 0;
+      const wanted = new Set<string>();
+      for (const [call, over_seq] of known)
+        if (over_seq === undefined || over_seq > heard_seq) wanted.add(call);
+      for (const call of wanted) calls.add(call);
+      let numbers: number[] = [];
+      for (const entry of entriesOf(source, wanted, log)) {
+        if (entry.kind === 'sockets') numbers = entry.sockets.map(socket);
+        else if (entry.kind !== 'over' && entry.kind !== 'gap' && entry.kind !== 'time')
+          inputs.push(withSocket(entry, numbers));
       }
     }
+    // Each journal is in order by itself, and no call is in two.
+    inputs.sort((a, b) => a.at_ms - b.at_ms);
+    return { inputs, calls };
   }
-  // Each journal is in order by itself, and no call is in two.
-  inputs.sort((a, b) => a.at_ms - b.at_ms);
-  return { inputs, calls };
 }
 
 /** Writes the inputs as the base of a journal; files that it stands for are removed. */
@@ -99,26 +106,26 @@ function withSocket(entry: Recorded, numbers: number[]): Recorded {
   return entry;
 }
 
-/** A first look: which calls are this worker's and not yet done with. */
-function wantedCalls(source: CallSource, mine: (shard: number) => boolean): Set<string> {
-  const wanted = new Set<string>();
+/** A first look: this worker's calls. */
+function callsOf(source: CallSource, mine: (shard: number) => boolean): Map<string, number | undefined> {
+  const calls = new Map<string, number | undefined>();
   for (const { path } of filesOf(source.folder, source.name)) {
     for (const frame of framesOf(path, () => {})) {
       const from = new ByteReader(frame);
       while (!from.done) {
         const start = from.at;
         const { kind, call } = skipEntry(from);
-        if (kind === 'gap') wanted.clear();
+        if (kind === 'gap') calls.clear();
         if (kind !== 'started' && kind !== 'over') continue;
         from.at = start;
         const entry = readEntry(from, 0);
         if (entry.kind === 'started') {
-          if (mine(shardOf(callIdOf(entry.start.text) ?? ''))) wanted.add(call);
-        } else if (entry.kind === 'over' && entry.report_seq <= source.applied_seq) wanted.delete(call);
+          if (mine(shardOf(callIdOf(entry.start.text) ?? ''))) calls.set(call, undefined);
+        } else if (entry.kind === 'over' && calls.has(call)) calls.set(call, entry.report_seq);
       }
     }
   }
-  return wanted;
+  return calls;
 }
 
 function* entriesOf(

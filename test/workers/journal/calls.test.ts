@@ -5,7 +5,7 @@ import { shardOf } from '../../../core/sip/shard.js';
 import { TimerWheel } from '../../../core/timers.js';
 import { CallJournal } from '../../../workers/journal/call-journal.js';
 import { allFilesOf, filesOf } from '../../../workers/journal/files.js';
-import { recoverCalls, writeCallBase } from '../../../workers/journal/recover-calls.js';
+import { CallRecovery, writeCallBase } from '../../../workers/journal/recover-calls.js';
 import { eventually } from '../../support/settle.js';
 
 const NAME = 'worker-0';
@@ -55,7 +55,11 @@ class Rig {
 
   recover(mine: (shard: number) => boolean = () => true, socket = (name: string) => SOCKETS.indexOf(name)) {
     const { folder, applied } = this;
-    return recoverCalls([{ folder, name: NAME, applied_seq: applied }], mine, socket, () => {});
+    return new CallRecovery([{ folder, name: NAME }], mine).read(
+      new Map([[NAME, applied]]),
+      socket,
+      () => {},
+    );
   }
 }
 
@@ -148,16 +152,28 @@ t.test('what calls that are over have left goes when enough of it has gathered',
   t.ok(allFilesOf(folder, NAME).length < 30, 'old files are removed');
 });
 
+t.test('a call that was over when the journal began is not read again', async (t) => {
+  const rig = new Rig(t.testdir());
+  rig.begin('a-0-1');
+  rig.begin('a-0-2');
+  rig.reported = 7;
+  rig.journal.overBefore(['a-0-1']);
+  rig.turn();
+  t.same([...rig.recover().calls], ['a-0-1', 'a-0-2'], 'the dispatcher has not heard of its end yet');
+  rig.applied = 7;
+  t.same([...rig.recover().calls], ['a-0-2']);
+  await rig.journal.close();
+});
+
 t.test('a torn tail costs the torn record, with one line', async (t) => {
   const rig = new Rig(t.testdir());
   rig.begin('a-0-1');
   await rig.journal.close();
   appendFileSync(filesOf(rig.folder, NAME).at(-1)!.path, Buffer.from([100, 0, 0, 0, 1, 2, 3, 4, 5]));
   const lines: string[] = [];
-  const source = { folder: rig.folder, name: NAME, applied_seq: 0 };
-  const { calls } = recoverCalls(
-    [source],
-    () => true,
+  const recovery = new CallRecovery([{ folder: rig.folder, name: NAME }], () => true);
+  const { calls } = recovery.read(
+    new Map(),
     () => 0,
     (_level, message) => lines.push(message),
   );

@@ -25,6 +25,8 @@ const LEAST_TALK_MS = 200;
 /** What a caller saw of his call. */
 export interface Visit {
   caller: string;
+  /** Call-ID of his call. */
+  call_id: string;
   /** He heard something: his INVITE was answered. */
   answered: boolean;
   /** He spoke with an agent. */
@@ -175,6 +177,7 @@ export class Crowd {
     this.waiting.delete(call);
     this.visits.push({
       caller,
+      call_id: call.callId,
       answered: await answered,
       talked,
       meant: meant || this.hungUp.has(caller),

@@ -7,7 +7,7 @@ import { CuttableWire } from './cuttable-wire.js';
 import { Scene, type SceneOptions } from './scene.js';
 
 export interface OutageOptions extends SceneOptions {
-  /** How long the database is away, s; callers come as long before and after. */
+  /** How long the database is away, s; callers come before and after too, for 20 s at most. */
   outage: number;
 }
 
@@ -27,6 +27,8 @@ export interface OutageFigures {
   setup_away_p99_ms: number;
 }
 
+const MOST_AROUND_MS = 20_000;
+
 /** Needs a PostgreSQL server, which stays up: the way to it is cut. */
 export async function benchOutage(
   options: OutageOptions,
@@ -41,20 +43,21 @@ export async function benchOutage(
     url.port = String(wire.local_port);
     try {
       const engine = await scene.open({ db_url: url.href });
-      const pause_ms = options.outage * 1000;
+      const outage_ms = options.outage * 1000;
+      const around_ms = Math.min(outage_ms, MOST_AROUND_MS);
       const there: Visit[] = [];
       let away: Visit[] = [];
       await scene.withCallers(engine.sip_port, async () => {
-        await children.pause(pause_ms);
+        await children.pause(around_ms);
         const before = crowd.visits.length;
         there.push(...crowd.visits);
         wire.cut();
         say(`the database is away; ${crowd.present} callers there`);
-        await children.pause(pause_ms);
+        await children.pause(outage_ms);
         away = crowd.visits.slice(before);
         wire.mend();
         say('the database is back');
-        await children.pause(pause_ms);
+        await children.pause(around_ms);
       });
       const { agents_stuck, reckoning } = await scene.close(engine);
       const [p50, p99] = setups(there);

@@ -6,7 +6,7 @@ import { BenchError, Children } from '../sip/children.js';
 import { type BenchDatabase, prepareDatabase } from '../sip/database.js';
 import { type EngineOptions, EngineProcess } from '../sip/engine.js';
 import { Crowd } from './crowd.js';
-import { type Reckoning, reckon } from './reckon.js';
+import { type CdrSeen, type Reckoning, reckon } from './reckon.js';
 
 export interface SceneOptions {
   /** New calls a second. */
@@ -84,8 +84,13 @@ export class Scene {
     }
   }
 
-  /** Waits until all is over, stops the engine, and holds what callers saw against the CDRs. */
-  async close(engine: EngineProcess): Promise<{ agents_stuck: number; reckoning: Reckoning }> {
+  /**
+   * Waits until all is over, stops the engine, and holds what callers saw against the CDRs.
+   * @returns with the CDRs, for who wants to look closer
+   */
+  async close(
+    engine: EngineProcess,
+  ): Promise<{ agents_stuck: number; reckoning: Reckoning; cdrs: CdrSeen[] }> {
     const { children, crowd, options, say } = this;
     if (!(await children.until(() => crowd.present === 0, SETTLE_MS)))
       for (const line of crowd.stragglers.slice(0, REMARKS)) say(line);
@@ -98,9 +103,10 @@ export class Scene {
     }, SETTLE_MS);
     const code = await engine.stop();
     if (code !== 0) throw new BenchError(`the engine ended with code ${code}: ${engine.child.tail()}`);
-    const reckoning = reckon(crowd.visits, await this.database.cdrs());
+    const cdrs = await this.database.cdrs();
+    const reckoning = reckon(crowd.visits, cdrs);
     for (const lines of [reckoning.remarks, crowd.violations, crowd.remarks])
       for (const line of lines.slice(0, REMARKS)) say(line);
-    return { agents_stuck, reckoning };
+    return { agents_stuck, reckoning, cdrs };
   }
 }

@@ -25,6 +25,10 @@ export interface EngineOptions {
   ports?: { sip: number; mi: number };
   /** Configuration as environment variables besides. */
   env?: NodeJS.ProcessEnv;
+  /** SIP workers; as configured here unless told. */
+  workers?: number;
+  /** What runs it instead of `sip-acd start`: a file. */
+  program?: string;
   /** Its log goes on in this file rather than a new one. */
   log?: string;
 }
@@ -38,6 +42,7 @@ export class EngineProcess {
     readonly mi_port: number,
     readonly mi_url: string,
     private readonly storeFile: string,
+    private readonly logFile: string,
   ) {}
 
   get pid(): number {
@@ -50,14 +55,15 @@ export class EngineProcess {
    * @throws {@link BenchError} with the engine's own words when it does not start
    */
   static async start(children: Children, options: EngineOptions): Promise<EngineProcess> {
-    const { workers } = loadConfig({ env: process.env }).sip;
+    const workers = options.workers ?? loadConfig({ env: process.env }).sip.workers;
     const sip_port = options.ports?.sip ?? (await freeUdpPorts(1 + workers));
     const mi_port = options.ports?.mi ?? (await freeTcpPort());
     const storeFile = join(options.folder, 'store-thread');
+    const logFile = join(options.folder, options.log ?? 'engine.log');
     const child = await children.start(
       process.execPath,
-      ['--import', STORE_THREAD, CLI, 'start'],
-      join(options.folder, options.log ?? 'engine.log'),
+      ['--import', STORE_THREAD, ...(options.program === undefined ? [CLI, 'start'] : [options.program])],
+      logFile,
       {
         env: {
           SIP_ACD_LOG_LEVEL: 'warn',
@@ -83,6 +89,7 @@ export class EngineProcess {
       mi_port,
       `http://${HOST}:${mi_port}/mi`,
       storeFile,
+      logFile,
     );
     const up = await children.until(
       async () => child.code !== undefined || (await engine.answers()),
@@ -114,6 +121,11 @@ export class EngineProcess {
   mustRun(): void {
     if (this.child.code !== undefined)
       throw new BenchError(`the engine died with code ${this.child.code}: ${this.child.tail()}`);
+  }
+
+  /** All that it has said. */
+  log(): Promise<string> {
+    return readFile(this.logFile, 'utf8');
   }
 
   /** It dies without a word. */

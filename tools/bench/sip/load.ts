@@ -2,18 +2,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AgentSeed, FlowSeed } from '../../provision.js';
 import { rounded } from '../measure.js';
+import { type Callees, FLOW, type Scenario, startCallees, WRAPUP_S } from './callees.js';
 import { type Answer, chartOf } from './chart.js';
 import { Children } from './children.js';
 import { type BenchDatabase, prepareDatabase, type Remains } from './database.js';
-import { Desks, TALK_MS } from './desks.js';
+import { TALK_MS } from './desks.js';
 import { EngineProcess } from './engine.js';
 import { cpu_ms, memory, postgresCpu_ms } from './proc.js';
 import { Sipp, type SippCounts } from './sipp.js';
-
-export const SCENARIOS = ['direct', 'bridged', 'queue', 'reject'] as const;
-export type Scenario = (typeof SCENARIOS)[number];
 
 export interface LoadOptions {
   scenario: Scenario;
@@ -56,30 +53,10 @@ export interface LoadFigures {
   load_average: number;
 }
 
-const FLOW = 'bench';
-const WRAPUP_S = 1;
-/** An agent is busy for 2 s a call, and there shall always be one free. */
-const AGENTS_PER_RATE = 4;
-const MIN_AGENTS = 100;
-/** In scenario queue: of the agents that the load would need. */
-const SHORT_OF_AGENTS = 0.8;
-/** In scenario reject one agent of so many refuses. */
-const REFUSING = 10;
-/** Agents of a PostgreSQL insert: it takes at most 65,534 parameters. */
-const MAX_AGENTS = 16_000;
 const LIMIT_SLACK_S = 40;
 const SETTLE_LIMIT_MS = 15_000;
 /** Batches of rows are written within a second. */
 const WRITE_MS = 1_500;
-
-/** What takes the calls, and counts what it refused. */
-interface Callees {
-  flow: FlowSeed;
-  agents: AgentSeed[];
-  sipps: Sipp[];
-  refusing: Sipp | undefined;
-  desks: Desks | undefined;
-}
 
 /**
  * Runs one load.
@@ -200,37 +177,6 @@ async function measure(
     calls_per_second: span_s === 0 ? 0 : rounded((times_ms.length - 1) / span_s, 1),
     load_average: rounded(load_average, 1),
   };
-}
-
-async function startCallees(children: Children, folder: string, options: LoadOptions): Promise<Callees> {
-  const { scenario } = options;
-  const count = options.agents ?? agentsFor(options);
-  const queue = await Sipp.callees(children, folder, 'agent', 'queue');
-  const flow: FlowSeed = { flowid: FLOW, skill: FLOW, message_queue: queue.uri('queue') };
-  if (scenario === 'queue') {
-    const desks = await Desks.open(count);
-    return { flow, agents: desks.seeds(FLOW), sipps: [queue], refusing: undefined, desks };
-  }
-  const answering = await Sipp.callees(children, folder, 'agent');
-  const sipps = [queue, answering];
-  if (scenario === 'bridged') {
-    const welcome = await Sipp.callees(children, folder, 'welcome');
-    sipps.push(welcome);
-    flow.message_welcome = welcome.uri('welcome');
-  }
-  const refusing = scenario === 'reject' ? await Sipp.callees(children, folder, 'agent-busy') : undefined;
-  if (refusing) sipps.push(refusing);
-  const agents = Array.from({ length: count }, (_, index): AgentSeed => {
-    const at = refusing && index % REFUSING === REFUSING - 1 ? refusing : answering;
-    const agentid = `agent${index}`;
-    return { agentid, location: at.uri(agentid), skills: FLOW, logstate: 1 };
-  });
-  return { flow, agents, sipps, refusing, desks: undefined };
-}
-
-function agentsFor({ scenario, rate }: LoadOptions): number {
-  if (scenario === 'queue') return Math.max(1, Math.floor((rate * TALK_MS * SHORT_OF_AGENTS) / 1000));
-  return Math.min(MAX_AGENTS, Math.max(MIN_AGENTS, rate * AGENTS_PER_RATE));
 }
 
 /** How long the queue takes to empty. */

@@ -7,7 +7,7 @@ import { Children } from './children.js';
 import { type BenchDatabase, prepareDatabase } from './database.js';
 import { EngineProcess } from './engine.js';
 import { cpu_ms, memory } from './proc.js';
-import { Sipp } from './sipp.js';
+import { Sipp, type SippCounts } from './sipp.js';
 
 export interface OverloadOptions {
   /** Calls a second that the engine can do here, as `bench sip --scenario direct --search` finds. */
@@ -21,15 +21,33 @@ export interface OverloadOptions {
 
 export interface OverloadFigures {
   capacity: number;
-  offered: number;
-  /** Calls a second that were answered and handled while so many were offered, the first time and the second. */
-  handled_per_s: number;
-  handled_again_per_s: number;
-  /** Calls that ended otherwise than answered or with 503 and Retry-After, of both times. */
-  failed: number;
+  /** Calls a second that the generator really offered, the first time and the second. */
+  offered_per_s: number;
+  offered_again_per_s: number;
+  /** Calls a second that were answered while so many were offered. */
+  accepted_per_s: number;
+  accepted_again_per_s: number;
+  /** Callers turned away with 503 and Retry-After, of both times. */
+  refused: number;
   calls: number;
-  /** CPU seconds of the generators a second, of the first time. */
-  generator_cpu: number;
+  /** Callers who got neither: of these, whose INVITE or BYE nobody answered, who got another message, or a 503 without Retry-After. */
+  failed: number;
+  unanswered: number;
+  unexpected: number;
+  unfit: number;
+  /** Messages that callers had to send again. */
+  resent: number;
+  /** From INVITE to 503. */
+  refusal_p50_ms: number;
+  refusal_p99_ms: number;
+  /** From INVITE to 200, and from BYE to its answer, of the calls that were let in. */
+  setup_p50_ms: number;
+  setup_p99_ms: number;
+  bye_p50_ms: number;
+  bye_p99_ms: number;
+  /** Cores that the callers' generator, the agents' and the engine used, the first time. */
+  callers_cpu: number;
+  agents_cpu: number;
   engine_cpu: number;
   peak_mb: number;
   peak_again_mb: number;
@@ -38,22 +56,27 @@ export interface OverloadFigures {
 }
 
 const FLOW = 'bench';
-/** An agent is busy for 2 s a call. */
-const AGENTS_PER_RATE = 3;
-const MAX_AGENTS = 16_000;
+/** More than are ever busy: who waited for one would get another scenario's messages. */
+const AGENTS = 16_000;
+const WARM_S = 10;
 const SETTLE_MS = 60_000;
 const WRITE_MS = 1_500;
 
 interface Wave {
-  /** The first that a caller found wrong. */
-  error: string;
-  handled: number;
-  failed: number;
-  created: number;
+  /** What callers found wrong, by kind. */
+  errors: string;
+  counts: SippCounts;
+  answered: number;
+  refused: number;
+  offered_per_s: number;
+  accepted_per_s: number;
+  refusals_ms: number[];
+  setups_ms: number[];
+  byes_ms: number[];
   peak_bytes: number;
-  generator_ms: number;
-  engine_ms: number;
-  took_ms: number;
+  callers_cpu: number;
+  agents_cpu: number;
+  engine_cpu: number;
 }
 
 /** Runs it; needs SIPp. */
@@ -70,8 +93,7 @@ export async function benchOverload(
     const queue = await Sipp.callees(children, folder, 'agent', 'queue');
     const answering = await Sipp.callees(children, folder, 'agent');
     const flow = { flowid: FLOW, skill: FLOW, message_queue: queue.uri('queue') };
-    const count = Math.min(MAX_AGENTS, options.capacity * AGENTS_PER_RATE);
-    const agents = Array.from({ length: count }, (_, index) => {
+    const agents = Array.from({ length: AGENTS }, (_, index) => {
       const agentid = `agent${index}`;
       return { agentid, location: answering.uri(agentid), skills: FLOW, logstate: 1 };
     });
@@ -82,8 +104,9 @@ export async function benchOverload(
     if (await database.seedAfter(flow, agents)) await engine.mi('cc_reload');
     const settled = async (): Promise<boolean> => {
       const census = await engine.census('free');
-      return census.calls === 0 && census.agents === count;
+      return census.calls === 0 && census.agents === AGENTS;
     };
+    await warmUp(options, children, await mkdtemp(join(folder, 'warm-')), engine);
     const waves: Wave[] = [];
     for (let nth = 1; nth <= 2; nth++) {
       const wave = await flood(options, {
@@ -92,8 +115,11 @@ export async function benchOverload(
         engine,
         answering,
       });
-      say(`wave ${nth}: ${wave.handled} handled, ${wave.created} offered, ${wave.failed} failed`);
-      if (wave.error !== '') say(wave.error);
+      const { counts, answered, refused, errors } = wave;
+      say(
+        `wave ${nth}: ${counts.created} calls, ${answered} answered, ${refused} refused, ${counts.failed} failed`,
+      );
+      if (errors !== '') say(errors);
       waves.push(wave);
       await children.until(settled, SETTLE_MS, 500);
       await children.pause(WRITE_MS);
@@ -101,18 +127,35 @@ export async function benchOverload(
     const census = await engine.census('free');
     const [one, two] = waves as [Wave, Wave];
     await engine.stop();
+    const sum = (of: (wave: Wave) => number): number => of(one) + of(two);
+    const times = (of: (wave: Wave) => number[]): [number, number] => {
+      const sorted = [...of(one), ...of(two)].sort((a, b) => a - b);
+      const at = (share: number): number => rounded(sorted[Math.floor(sorted.length * share)] ?? Number.NaN);
+      return [at(0.5), at(0.99)];
+    };
+    const [refusal_p50_ms, refusal_p99_ms] = times((wave) => wave.refusals_ms);
+    const [setup_p50_ms, setup_p99_ms] = times((wave) => wave.setups_ms);
+    const [bye_p50_ms, bye_p99_ms] = times((wave) => wave.byes_ms);
     return {
       capacity: options.capacity,
-      offered: options.capacity * options.factor,
-      handled_per_s: rounded((one.handled / one.took_ms) * 1000, 1),
-      handled_again_per_s: rounded((two.handled / two.took_ms) * 1000, 1),
-      failed: one.failed + two.failed,
-      calls: one.created + two.created,
-      generator_cpu: rounded(one.generator_ms / one.took_ms),
-      engine_cpu: rounded(one.engine_ms / one.took_ms),
+      offered_per_s: one.offered_per_s,
+      offered_again_per_s: two.offered_per_s,
+      accepted_per_s: one.accepted_per_s,
+      accepted_again_per_s: two.accepted_per_s,
+      refused: sum((wave) => wave.refused),
+      calls: sum((wave) => wave.counts.created),
+      failed: sum((wave) => wave.counts.failed),
+      unanswered: sum((wave) => wave.counts.unanswered),
+      unexpected: sum((wave) => wave.counts.unexpected),
+      unfit: sum((wave) => wave.counts.unfit),
+      resent: sum((wave) => wave.counts.resent),
+      ...{ refusal_p50_ms, refusal_p99_ms, setup_p50_ms, setup_p99_ms, bye_p50_ms, bye_p99_ms },
+      callers_cpu: one.callers_cpu,
+      agents_cpu: one.agents_cpu,
+      engine_cpu: one.engine_cpu,
       peak_mb: rounded(one.peak_bytes / 2 ** 20, 1),
       peak_again_mb: rounded(two.peak_bytes / 2 ** 20, 1),
-      left: census.calls + count - census.agents,
+      left: census.calls + AGENTS - census.agents,
     };
   } finally {
     await children.close();
@@ -128,7 +171,20 @@ interface Shore {
   answering: Sipp;
 }
 
-/** One wave of calls. What was handled is counted at the agents, while the wave lasts. */
+/** Half of what it can do, until its code is compiled: so was its capacity measured. */
+async function warmUp(
+  { capacity }: OverloadOptions,
+  children: Children,
+  folder: string,
+  engine: EngineProcess,
+): Promise<void> {
+  const rate = Math.ceil(capacity / 2);
+  const load = { user: FLOW, port: engine.sip_port, calls: rate * WARM_S, rate, limit_s: WARM_S + 30 };
+  const callers = await Sipp.callers(children, folder, 'caller-overload', load);
+  await children.until(() => callers.child.code !== undefined, load.limit_s * 1000);
+}
+
+/** One wave of calls. Rates are of the time while they were offered. */
 async function flood(
   options: OverloadOptions,
   { children, folder, engine, answering }: Shore,
@@ -136,28 +192,42 @@ async function flood(
   const { capacity, factor, duration } = options;
   const rate = capacity * factor;
   const load = { user: FLOW, port: engine.sip_port, calls: rate * duration, rate, limit_s: duration + 60 };
-  const before = (await answering.counts()).created;
   const engine_before_ms = await cpu_ms(engine.pid);
   const answering_before_ms = await cpu_ms(answering.child.pid);
   const callers = await Sipp.callers(children, folder, 'caller-overload', load);
   const start_ms = performance.now();
   let peak_bytes = 0;
-  let generator_ms = 0;
+  let callers_ms = 0;
+  const gone = (): boolean => callers.child.code !== undefined || engine.child.code !== undefined;
   const look = async (): Promise<boolean> => {
     peak_bytes = Math.max(peak_bytes, await memory(engine.pid, 'VmRSS'));
-    if (callers.child.code !== undefined || engine.child.code !== undefined) return true;
-    generator_ms =
-      (await cpu_ms(callers.child.pid)) + (await cpu_ms(answering.child.pid)) - answering_before_ms;
+    if (gone()) return true;
+    callers_ms = await cpu_ms(callers.child.pid);
     return performance.now() - start_ms >= duration * 1000;
   };
   await children.until(look, duration * 1000, 200);
   const took_ms = performance.now() - start_ms;
-  const handled = (await answering.counts()).created - before;
+  const offered = await callers.counts();
+  const accepted = await callers.counter('answered');
+  const answering_ms = (await cpu_ms(answering.child.pid)) - answering_before_ms;
   const engine_ms = (await cpu_ms(engine.pid)) - engine_before_ms;
-  const over = (): boolean => callers.child.code !== undefined || engine.child.code !== undefined;
-  await children.until(over, load.limit_s * 1000);
+  await children.until(gone, load.limit_s * 1000);
   engine.mustRun();
-  const { created, failed } = await callers.counts();
-  const error = failed === 0 ? '' : await callers.firstError();
-  return { error, handled, failed, created, peak_bytes, generator_ms, engine_ms, took_ms };
+  const times = async (name: string): Promise<number[]> =>
+    (await callers.answers(name)).map(({ took_ms: each_ms }) => each_ms);
+  return {
+    errors: await callers.errorKinds(),
+    counts: await callers.counts(),
+    answered: await callers.counter('answered'),
+    refused: await callers.counter('refused'),
+    offered_per_s: rounded((offered.created / offered.elapsed_ms) * 1000, 1),
+    accepted_per_s: rounded((accepted / offered.elapsed_ms) * 1000, 1),
+    refusals_ms: await times('refusal'),
+    setups_ms: await times('1'),
+    byes_ms: await times('bye'),
+    peak_bytes,
+    callers_cpu: rounded(callers_ms / took_ms),
+    agents_cpu: rounded(answering_ms / took_ms),
+    engine_cpu: rounded(engine_ms / took_ms),
+  };
 }

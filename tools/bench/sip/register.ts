@@ -1,10 +1,13 @@
 /** The subcommands of `sip-acd bench` that put a whole engine under SIPp's load. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { benchDeath, type DeathOptions } from '../loss/death.js';
 import { benchKill, type KillOptions } from '../loss/kill.js';
 import { benchOutage, type OutageOptions } from '../loss/outage.js';
 import { table } from '../measure.js';
+import { SCENARIOS } from './callees.js';
 import { BenchError } from './children.js';
-import { benchLoad, type LoadOptions, SCENARIOS } from './load.js';
+import { benchJournal, type JournalBenchOptions } from './journal.js';
+import { benchLoad, type LoadOptions } from './load.js';
 import { benchMi, type MiOptions } from './mi.js';
 import { benchOverload, type OverloadOptions } from './overload.js';
 import { searchRate } from './search.js';
@@ -64,10 +67,38 @@ export function registerSipBench(bench: Command): void {
     .action((options: OverloadOptions & { json?: boolean }) =>
       reported(options.json === true, () => benchOverload(options, say)),
     );
+  bench
+    .command('journal')
+    .description(
+      'what the journals of calls cost: two engines side by side, one with them and one without; needs SIPp',
+    )
+    .addOption(
+      new Option('--scenario <name>', 'what becomes of the calls')
+        .choices(['direct', 'bridged'])
+        .default('bridged'),
+    )
+    .option('--rate <calls>', 'new calls a second at each engine', whole, 200)
+    .option('--warmup <seconds>', 'how long they come before anything is counted', whole, 25)
+    .option('--rounds <count>', 'how often CPU time is looked at', whole, 7)
+    .option('--slice <seconds>', 'how long is counted in a round', whole, 8)
+    .option('--db <url>', 'embedded, or a PostgreSQL server on which to make databases', 'embedded')
+    .option('--json', 'print one JSON object')
+    .action((options: JournalBenchOptions & { json?: boolean }) =>
+      reported(options.json === true, () => benchJournal(options, say)),
+    );
   scene(bench, 'kill', 'the engine is killed again and again amid calls: what is lost by it')
     .option('--kills <count>', 'how often', whole, 20)
     .action((options: KillOptions & { json?: boolean }) =>
       reported(options.json === true, () => benchKill(options, say)),
+    );
+  scene(bench, 'death', 'a SIP worker dies amid calls: whether those of the others notice')
+    .option('--workers <count>', 'SIP workers', whole, 2)
+    .addOption(
+      new Option('--victim <number>', 'which of them dies; 0 receives for all').argParser(Number).default(0),
+    )
+    .option('--kills <count>', 'how often; more than twice a minute it is not replaced', whole, 2)
+    .action((options: DeathOptions & { json?: boolean }) =>
+      reported(options.json === true, () => benchDeath(options, say)),
     );
   scene(bench, 'outage', 'the way to the PostgreSQL server of --db is cut amid calls, and mended')
     .option('--outage <seconds>', 'how long', whole, 60)
