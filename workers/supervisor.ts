@@ -136,7 +136,7 @@ class Supervisor {
         max_rejections: config.sip.max_rejections,
         message_timeout_s: config.sip.message_timeout,
         transfer: transferPolicy(
-          config.transfer.allow,
+          config.transfer,
           ownAddresses(this.listen, config.sip.advertise, config.sip.worker_ports, config.sip.workers),
         ),
         max_calls: config.sip.max_calls,
