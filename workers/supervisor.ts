@@ -260,9 +260,9 @@ class Supervisor {
       const result = await this.command({ kind: 'load', provisioning: await this.load() });
       return result;
     } catch (error) {
-      if (this.stopping === undefined)
-        this.log.error({ err: (error as Error).message }, 'reload failed, nothing changed');
-      return { ok: false, code: 500, message: 'Failed to reload' };
+      const why = (error as Error).message;
+      if (this.stopping === undefined) this.log.error({ err: why }, 'reload failed, nothing changed');
+      return { ok: false, code: 500, message: why };
     }
   }
 

@@ -37,7 +37,7 @@ const TURNED_AWAY = 'away';
 export class B2bua implements TransactionUser<RequestOwner> {
   readonly layer: Layer;
   private readonly calls = new Map<string, Call>();
-  /** Call-ID, From tag and CSeq of the INVITEs that made them. */
+  /** Call-ID, From tag and CSeq of the INVITEs that made them, or may when routing has decided. */
   private readonly beginnings = new Set<string>();
   private readonly sessions = new Map<string, Session>();
   /** By call id and by the caller's Call-ID: what a datagram is recorded for. */
@@ -222,7 +222,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private invite(tx: ServerTx, request: SipRequest): void {
     const { restarting } = this;
     // Forked on its way here, it has come by another way already (RFC 3261 8.2.2.2).
-    if (this.hasBegun(request)) return this.refuse(tx, 482);
+    const beginning = beginningOf(request);
+    if (this.beginnings.has(beginning)) return this.refuse(tx, 482);
     const replaces = request.header('replaces');
     if (restarting === undefined && replaces === undefined && !this.env.accepting())
       return this.refuse(tx, 503, this.retryAfter());
@@ -242,21 +243,15 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (replaces !== undefined) return this.replace(tx, request, replaces);
     if (restarting !== undefined) return this.routed(tx, request, restarting.routed);
     this.undecided.add(tx);
+    this.beginnings.add(beginning);
+    const decided = (): boolean => this.undecided.delete(tx) && this.beginnings.delete(beginning);
     const cancelled = (): void => {
-      if (this.undecided.delete(tx)) this.refuse(tx, 487);
+      if (decided()) this.refuse(tx, 487);
     };
     tx.owner = { response() {}, noResponse() {}, cancelled };
     this.env.route(request, tx.path, (routed) => {
-      if (this.undecided.delete(tx)) this.routed(tx, request, routed);
+      if (decided()) this.routed(tx, request, routed);
     });
-  }
-
-  /** Whether a call began with this INVITE, or will when routing has decided. */
-  private hasBegun(request: SipRequest): boolean {
-    const beginning = beginningOf(request);
-    if (this.beginnings.has(beginning)) return true;
-    for (const tx of this.undecided) if (beginningOf(tx.request) === beginning) return true;
-    return false;
   }
 
   /** What routing decided about an INVITE: a call of a flow, or a refusal. */
