@@ -31,6 +31,8 @@ const KNOWN_METHODS = new Set(
   'REGISTER SUBSCRIBE NOTIFY PUBLISH REFER PRACK INFO MESSAGE UPDATE BYE'.split(' '),
 );
 
+const ASSERTED = 'P-Asserted-Identity';
+
 /** To-tag of who is turned away: there is no dialog to tell from another. */
 const TURNED_AWAY = 'away';
 
@@ -362,8 +364,11 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** Headers that tell an agent who calls (RFC 3323, RFC 3325 and those configured). */
   private identity(request: SipRequest): [string, string][] {
     const headers: [string, string][] = [];
-    for (const name of ['P-Asserted-Identity', 'Privacy', ...this.options.identity_headers]) {
-      for (const value of request.headers(name.toLowerCase())) headers.push([name, flatten(value)]);
+    for (const name of [ASSERTED, 'Privacy', ...this.options.identity_headers]) {
+      // One may vouch for a number in two forms, in one header (RFC 3325 9.1): each gets the name.
+      const values =
+        name === ASSERTED ? request.list('p-asserted-identity') : request.headers(name.toLowerCase());
+      for (const value of values) headers.push([name, flatten(value)]);
     }
     return headers;
   }
