@@ -65,7 +65,7 @@ export interface LegSetup {
   number: number;
   /** Its part in the Call-ID, the number by default; unique in the call. */
   name?: string;
-  /** `target`: where an agent transfers the caller to. */
+  /** `target`: where somebody is transferred to. */
   role: 'media' | 'agent' | 'target';
   uri: string;
   /** From display name, a byte string; the caller's own where there is none. */
