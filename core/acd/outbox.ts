@@ -22,8 +22,8 @@ export class Outbox {
   readonly flows = new Set<number>();
   readonly skills = new Set<number>();
   readonly calls = new Set<number>();
-  /** Whether the engine's row has changed; the first turn shows it, whatever happens in it. */
-  engineChanged = true;
+  /** Whether the engine's row has changed. */
+  engineChanged = false;
 
   /** Whether there is anything to drain. */
   get empty(): boolean {
