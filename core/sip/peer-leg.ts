@@ -194,8 +194,10 @@ export class PeerLeg implements SessionUser {
     const { scope, setup } = this.home;
     const { id, shard, callerUri, callerDisplay, identity } = setup;
     const target = this.targets[this.nextTarget++] as Target;
-    scope.timers.cancel(this.noResponse);
-    if (this.role === 'agent' || this.nextTarget < this.targets.length) this.expectResponse();
+    if (this.nextTarget > 1) scope.timers.cancel(this.noResponse);
+    // An agent's first server is expected to respond since the start.
+    const more = this.nextTarget < this.targets.length;
+    if (this.role === 'agent' ? this.nextTarget > 1 : more) this.expectResponse();
     const attempt = ++this.attempts;
     const { headers = [], name = String(this.number), uri } = this.setup;
     const display = this.setup.display || callerDisplay;
