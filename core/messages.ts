@@ -107,7 +107,10 @@ export interface LegEnded {
   at_ms: number;
 }
 
-/** The agent of the leg, who talks to the caller, asks to send him elsewhere; a `transfer` decision answers it. */
+/**
+ * The agent of the leg, who talks to the caller, asks to send him elsewhere; a `transfer` decision answers it. Leg 0:
+ * the caller asks to send the agent elsewhere; who takes the caller's place then is the caller, and nothing is reported.
+ */
 export interface TransferAsked {
   kind: 'transfer_asked';
   call: string;
@@ -230,7 +233,7 @@ export interface Progress {
   call: string;
 }
 
-/** Whether an agent may transfer the caller as he asked. */
+/** Whether an agent may transfer the caller, or the caller the agent, as he asked. */
 export interface Transfer {
   kind: 'transfer';
   call: string;

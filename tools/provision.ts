@@ -18,6 +18,8 @@ export interface FlowSeed {
   message_welcome?: string;
   message_dissuading?: string;
   message_flow_id?: string;
+  /** The row of acd_flows: callers to be hung up after the dissuading message are sent there by REFER. */
+  dissuading_refer?: number;
 }
 
 /** A row of cc_agents; what is left out has the column's default. */
@@ -58,9 +60,12 @@ export async function seedDatabase(
 ): Promise<number> {
   return withDatabase(data_dir, (database) =>
     database.run(async (sql) => {
-      for (const flow of flows) {
-        await sql`delete from cc_flows where flowid = ${flow.flowid}`;
-        await sql`insert into cc_flows ${sql({ ...flow })}`;
+      for (const { dissuading_refer = 0, ...flow } of flows) {
+        const { flowid } = flow;
+        await sql`delete from cc_flows where flowid = ${flowid}`;
+        await sql`insert into cc_flows ${sql(flow)}`;
+        await sql`delete from acd_flows where flowid = ${flowid}`;
+        if (dissuading_refer !== 0) await sql`insert into acd_flows ${sql({ flowid, dissuading_refer })}`;
       }
       for (const some of alike(agents)) {
         await sql`delete from cc_agents where agentid in ${sql(some.map(({ agentid }) => agentid))}`;

@@ -313,6 +313,8 @@ const sections = {
           .optional(),
         asList,
       ),
+      /** Whether callers may do so with the agents they talk to. */
+      callers: flag(false),
     },
     { error: MAPPING },
   ),

@@ -139,6 +139,8 @@ class DispatcherThread {
       this.timers,
     );
     if (recovered?.memory !== undefined) this.dispatcher.restore(recovered.memory, data.reports.length);
+    // It is there for its readers before anything has happened, and where nothing ever does.
+    publish(this.tables.engine, 0, this.dispatcher.engineRow());
     this.bell = new DoorbellListener(data.doorbell, () => this.onBell(), {
       pause: { ms: PAUSE_MS, rung: true, due: () => this.pace.due(this.timers.now_ms) },
     });

@@ -3,6 +3,7 @@
 import type { TransferPolicy } from '../core/acd/transfers.js';
 import type { Target } from '../core/sip/environment.js';
 import { hostPort, type ListenAddress } from './addresses.js';
+import type { Config } from './config.js';
 
 /**
  * The public addresses, the first of which requests to any of them are sent to, then what Via and Contact say
@@ -30,7 +31,11 @@ export function ownAddresses(
 }
 
 /** Left out, `transfer.allow` is the engine itself and wherever agents are. */
-export function transferPolicy(allow: readonly string[] | undefined, own: readonly Target[]): TransferPolicy {
-  if (allow !== undefined) return { allow: allow.map((entry) => entry.toLowerCase()), to_locations: false };
-  return { allow: own.map(({ host, port }) => hostPort(host, port)), to_locations: true };
+export function transferPolicy(
+  { allow, callers }: Config['transfer'],
+  own: readonly Target[],
+): TransferPolicy {
+  if (allow !== undefined)
+    return { allow: allow.map((entry) => entry.toLowerCase()), to_locations: false, callers };
+  return { allow: own.map(({ host, port }) => hostPort(host, port)), to_locations: true, callers };
 }

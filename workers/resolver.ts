@@ -16,18 +16,23 @@ const HOSTS_TTL_MS = 30_000;
 const FAILURE_TTL_MS = 5_000;
 const MAX_CACHED = 10_000;
 
+/** What is asked of DNS. */
+export type Dns = Pick<Resolver, 'resolveSrv' | 'resolve4' | 'resolve6'>;
+
 interface Answer {
   targets: Target[];
   until_ms: number;
 }
 
 export class SipResolver {
-  private readonly dns = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: 2 });
   private readonly cache = new Map<string, Answer>();
   private readonly literal = new Map<string, boolean>();
   private readonly asking = new Map<string, ((targets: Target[]) => void)[]>();
 
-  constructor(private readonly now_ms: () => number) {}
+  constructor(
+    private readonly now_ms: () => number,
+    private readonly dns: Dns = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: 2 }),
+  ) {}
 
   /** Calls `found` with targets, best first: at once where they are known, else when the answer is there. */
   resolve(uri: string, found: (targets: Target[]) => void): void {

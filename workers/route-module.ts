@@ -21,7 +21,7 @@ export interface LegArguments {
   state: string;
   /** The call's id, as MI shows it. */
   call: string;
-  /** `target`: where an agent transfers the caller to. */
+  /** `target`: where somebody is transferred to. */
   leg: { number: number; role: 'media' | 'agent' | 'target'; uri: string };
   request: LegRequest;
   /** Parameters of the leg; what is changed stays on this leg. */

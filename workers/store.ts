@@ -52,6 +52,8 @@ export type StoreReply =
   /** Without remedy; the thread ends. */
   | { kind: 'fatal'; reason: string };
 
+/** A load that is asked for while the databases are still being opened waits so long for them. */
+const LOAD_WAIT_MS = 20_000;
 /** Rows are batched anyway: the journal is looked at this often. */
 const LOOK_MS = 100;
 /** While so many rows wait for their database no more are read: they wait in the journal. */
@@ -159,11 +161,13 @@ async function run(): Promise<void> {
   const opening = openPatiently(() => stopping);
 
   const load = async (request: number): Promise<void> => {
-    if (opened === undefined) {
+    // Served from the journal, the engine is asked to reload before the databases of the start are there.
+    const there = opened ?? (await Promise.race([opening, sleep(LOAD_WAIT_MS, undefined, { ref: false })]));
+    if (there === undefined || stopping) {
       reply({ kind: 'failed', request, reason: 'there is no database yet' });
       return;
     }
-    const { provisioning: database } = opened.databases;
+    const { provisioning: database } = there.databases;
     try {
       const provisioning = await loadProvisioning(database, data.sql.tables, log);
       reply({ kind: 'loaded', request, provisioning });

@@ -142,7 +142,7 @@ class Supervisor {
         max_rejections: config.sip.max_rejections,
         message_timeout_s: config.sip.message_timeout,
         transfer: transferPolicy(
-          config.transfer.allow,
+          config.transfer,
           ownAddresses(this.listen, config.sip.advertise, config.sip.worker_ports, config.sip.workers),
         ),
         max_calls: config.sip.max_calls,
@@ -277,9 +277,9 @@ class Supervisor {
       const result = await this.command({ kind: 'load', provisioning: await this.load() });
       return result;
     } catch (error) {
-      if (this.stopping === undefined)
-        this.log.error({ err: (error as Error).message }, 'reload failed, nothing changed');
-      return { ok: false, code: 500, message: 'Failed to reload' };
+      const why = (error as Error).message;
+      if (this.stopping === undefined) this.log.error({ err: why }, 'reload failed, nothing changed');
+      return { ok: false, code: 500, message: why };
     }
   }
 

@@ -114,10 +114,10 @@ export class Calls {
     else this.legs.connectMedia(call, call.flow.config.message_dissuading);
   }
 
-  /** The agent of the leg wants the caller sent elsewhere. */
+  /** The agent of the leg wants the caller sent elsewhere, or the caller, leg 0, his agent. */
   transferAsked(call: Call, { leg, transfer, host, port }: TransferAsked): void {
-    const talks = partOf(call, leg) === 'agent' && call.connected;
-    const status = talks && mayTransferTo(this.acd, host, port) ? 202 : 403;
+    const may = leg === 0 ? this.acd.options.transfer.callers : partOf(call, leg) === 'agent';
+    const status = may && call.connected && mayTransferTo(this.acd, host, port) ? 202 : 403;
     this.legs.send(call, { kind: 'transfer', call: call.id, transfer, status });
   }
 

@@ -1,4 +1,4 @@
-/** Where agents may transfer their callers to, and the calls that they have: bare bridges in the workers. */
+/** Where agents may transfer their callers to, and callers, where they may transfer at all, their agents. */
 import type { AgentConfig } from './provisioning.js';
 import type { AcdState } from './state.js';
 
@@ -8,6 +8,8 @@ export interface TransferPolicy {
   allow: readonly string[];
   /** Also to every host that an agent's location names. */
   to_locations: boolean;
+  /** Whether callers may transfer. */
+  callers: boolean;
 }
 
 const DEFAULT_PORT = 5060;

@@ -31,13 +31,15 @@ const KNOWN_METHODS = new Set(
   'REGISTER SUBSCRIBE NOTIFY PUBLISH REFER PRACK INFO MESSAGE UPDATE BYE'.split(' '),
 );
 
+const ASSERTED = 'P-Asserted-Identity';
+
 /** To-tag of who is turned away: there is no dialog to tell from another. */
 const TURNED_AWAY = 'away';
 
 export class B2bua implements TransactionUser<RequestOwner> {
   readonly layer: Layer;
   private readonly calls = new Map<string, Call>();
-  /** Call-ID, From tag and CSeq of the INVITEs that made them. */
+  /** Call-ID, From tag and CSeq of the INVITEs that made them, or may when routing has decided. */
   private readonly beginnings = new Set<string>();
   private readonly sessions = new Map<string, Session>();
   /** By call id and by the caller's Call-ID: what a datagram is recorded for. */
@@ -230,7 +232,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private invite(tx: ServerTx, request: SipRequest): void {
     const { restarting } = this;
     // Forked on its way here, it has come by another way already (RFC 3261 8.2.2.2).
-    if (this.hasBegun(request)) return this.refuse(tx, 482);
+    const beginning = beginningOf(request);
+    if (this.beginnings.has(beginning)) return this.refuse(tx, 482);
     const replaces = request.header('replaces');
     if (restarting === undefined && replaces === undefined && !this.env.accepting())
       return this.refuse(tx, 503, this.retryAfter());
@@ -250,21 +253,15 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (replaces !== undefined) return this.replace(tx, request, replaces);
     if (restarting !== undefined) return this.routed(tx, request, restarting.routed);
     this.undecided.add(tx);
+    this.beginnings.add(beginning);
+    const decided = (): boolean => this.undecided.delete(tx) && this.beginnings.delete(beginning);
     const cancelled = (): void => {
-      if (this.undecided.delete(tx)) this.refuse(tx, 487);
+      if (decided()) this.refuse(tx, 487);
     };
     tx.owner = { response() {}, noResponse() {}, cancelled };
     this.env.route(request, tx.path, (routed) => {
-      if (this.undecided.delete(tx)) this.routed(tx, request, routed);
+      if (decided()) this.routed(tx, request, routed);
     });
-  }
-
-  /** Whether a call began with this INVITE, or will when routing has decided. */
-  private hasBegun(request: SipRequest): boolean {
-    const beginning = beginningOf(request);
-    if (this.beginnings.has(beginning)) return true;
-    for (const tx of this.undecided) if (beginningOf(tx.request) === beginning) return true;
-    return false;
   }
 
   /** What routing decided about an INVITE: a call of a flow, or a refusal. */
@@ -375,8 +372,11 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** Headers that tell an agent who calls (RFC 3323, RFC 3325 and those configured). */
   private identity(request: SipRequest): [string, string][] {
     const headers: [string, string][] = [];
-    for (const name of ['P-Asserted-Identity', 'Privacy', ...this.options.identity_headers]) {
-      for (const value of request.headers(name.toLowerCase())) headers.push([name, flatten(value)]);
+    for (const name of [ASSERTED, 'Privacy', ...this.options.identity_headers]) {
+      // One may vouch for a number in two forms, in one header (RFC 3325 9.1): each gets the name.
+      const values =
+        name === ASSERTED ? request.list('p-asserted-identity') : request.headers(name.toLowerCase());
+      for (const value of values) headers.push([name, flatten(value)]);
     }
     return headers;
   }

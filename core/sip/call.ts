@@ -20,20 +20,24 @@ import { reasonHeader } from './build.js';
 import { bytesFromUtf8 } from './bytes.js';
 import type { CallScope } from './call-scope.js';
 import type { CallSetup } from './call-setup.js';
+import { CallerTransfers, type HandedOnCall } from './caller-transfer.js';
 import type { B2buaOptions } from './environment.js';
-import { carryInvite, carryRequest, type Exchange, takePlace } from './exchange.js';
+import { carryInvite, carryRequest, type Exchange } from './exchange.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
 import { Moving, type MovingCall } from './moving.js';
 import { ELSEWHERE, type LegUser, PeerLeg } from './peer-leg.js';
-import { referTarget, replacesHeaders } from './refer.js';
+import { type ReferTarget, referTarget, replacesHeaders } from './refer.js';
 import { Referring } from './referring.js';
+import { type ReplacedCall, replaceCaller, replaceLeg } from './replacing.js';
 import { allPortsZero } from './sdp.js';
 import { Session } from './session.js';
 import type { Header, Layer, ServerTx, SessionUser } from './session-user.js';
 import { Transfer, type TransferredCall } from './transfer.js';
 
-export class Call implements SessionUser, AnnouncedCall, TransferredCall, MovingCall {
+export class Call
+  implements SessionUser, AnnouncedCall, TransferredCall, MovingCall, HandedOnCall, ReplacedCall
+{
   /** As the dispatcher told last, where it tells. */
   state: CallState = 'welcome';
   caller: Session;
@@ -46,10 +50,12 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   private setups: PeerLeg[] = [];
   private readonly moving = new Moving(this);
   /** A request of one side under way to the other. */
-  private exchange: Exchange | undefined = undefined;
-  /** What the agent whom the caller is joined to has asked for. */
+  exchange: Exchange | undefined = undefined;
+  /** What the agent whom the caller is joined to, or the caller, has asked for. */
   private transfer: Transfer | undefined = undefined;
   private transfers = 0;
+  /** Those that the caller has asked for, of the agent he is joined to. */
+  private byCaller: CallerTransfers | undefined = undefined;
   /** The caller has been asked to go elsewhere. */
   private referring: Referring | undefined = undefined;
   /** An agent has handed the caller on: what is left is a bridge that the dispatcher does not know. */
@@ -252,7 +258,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
       return this.caller.refuseInvite(491);
     this.exchange = carryInvite(this.caller, leg.session, (status) => {
       this.exchange = undefined;
-      this.carried(leg, status);
+      this.carried(leg.session, status);
     });
   }
 
@@ -273,18 +279,20 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
     const leg = this.current;
     if (leg === undefined && request.method !== 'UPDATE')
       return this.caller.respond(tx, 500, [['Retry-After', '2']]);
-    carryRequest(tx, request, this.caller, leg?.session, (status) => this.carried(leg, status));
+    carryRequest(tx, request, this.caller, leg?.session, (status) => this.carried(leg?.session, status));
   }
 
   onBye(_session: Session, request: SipRequest): void {
+    // Who has handed his agent on need not wait for how it ends.
+    if (this.byCaller?.goesOnAlone) return;
     const reason = request.header('reason');
-    if (!this.finish(reason === undefined ? [] : [['Reason', reason]])) return;
-    this.report({
-      kind: 'caller_gone',
-      call: this.id,
-      at_ms: this.scope.timers.now_ms,
-      how: this.answered ? 'bye' : 'cancel',
-    });
+    this.callerLeft(this.answered ? 'bye' : 'cancel', reason === undefined ? [] : [['Reason', reason]]);
+  }
+
+  private callerLeft(how: 'bye' | 'cancel' | 'lost', headers: Header = []): void {
+    if (!this.finish(headers)) return;
+    if (how === 'lost') this.hangUpCaller([]);
+    this.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how });
   }
 
   /** CANCEL of the INVITE that made the call. */
@@ -297,20 +305,19 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
 
   /** The caller is there no more, though he has not said so. */
   loseCaller(): void {
-    if (!this.finish()) return;
-    this.hangUpCaller([]);
-    this.report({ kind: 'caller_gone', call: this.id, at_ms: this.scope.timers.now_ms, how: 'lost' });
+    this.callerLeft('lost');
   }
 
   // The legs' side.
 
   legInvite(leg: PeerLeg): void {
-    if (leg !== this.current || this.caller.busy || this.exchange !== undefined)
+    const { caller } = this;
+    if (leg !== this.current || caller.busy || caller.ended || this.exchange !== undefined)
       return leg.session.refuseInvite(491);
-    this.exchange = carryInvite(leg.session, this.caller, (status) => {
+    this.exchange = carryInvite(leg.session, caller, (status) => {
       this.exchange = undefined;
       if (status === 408 || status === 481) this.loseCaller();
-      else this.moving.next();
+      else this.goOn();
     });
   }
 
@@ -319,7 +326,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   }
 
   legAck(): void {
-    this.moving.next();
+    this.goOn();
   }
 
   legRequest(leg: PeerLeg, tx: ServerTx, request: SipRequest): void {
@@ -336,9 +343,11 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
       this.reason = reason === undefined ? [] : [['Reason', reason]];
       this.current = undefined;
       // Who has sent the caller on need not wait for how it ends.
-      if (this.transfer?.target !== undefined) return this.handOn(leg);
+      if (this.byCaller !== undefined) this.byCaller.agentGone();
+      if (this.transfer?.target !== undefined) return this.handOn(leg.number);
       this.transfer?.stop();
       this.transfer = undefined;
+      if (this.ended) return;
       if (this.bare) return this.hangUp();
       this.report({ kind: 'leg_ended', call: this.id, leg: leg.number, at_ms: this.scope.timers.now_ms });
       return;
@@ -349,17 +358,31 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
 
   // Transfers.
 
-  /** Callers are not asked where they want to be sent. */
-  onRefer(session: Session, tx: ServerTx): void {
-    session.respond(tx, 403);
+  onRefer(session: Session, tx: ServerTx, request: SipRequest): void {
+    const agent = this.current;
+    if (agent?.role !== 'agent') return session.respond(tx, 403);
+    const asked = this.asked(session, tx, request);
+    if (asked === undefined) return;
+    if (this.byCaller?.agent !== agent) {
+      this.byCaller?.stop();
+      this.byCaller = new CallerTransfers(this, agent);
+    }
+    this.transfer = this.byCaller.begin(asked, tx, ++this.transfers);
   }
 
   legRefer(leg: PeerLeg, tx: ServerTx, request: SipRequest): void {
     if (leg.role !== 'agent') return leg.session.respond(tx, 403);
-    if (leg !== this.current || this.transfer !== undefined) return leg.session.respond(tx, 491);
-    const asked = referTarget(request);
-    if ('status' in asked) return leg.session.respond(tx, asked.status);
-    this.transfer = new Transfer(this, leg, asked, tx, ++this.transfers);
+    if (leg !== this.current) return leg.session.respond(tx, 491);
+    const asked = this.asked(leg.session, tx, request);
+    if (asked !== undefined) this.transfer = new Transfer(this, leg, asked, tx, ++this.transfers);
+  }
+
+  /** Where that REFER wants somebody sent; undefined when it has been refused. One transfer at a time. */
+  private asked(session: Session, tx: ServerTx, request: SipRequest): ReferTarget | undefined {
+    const asked = this.transfer === undefined ? referTarget(request) : { status: 491 };
+    if (!('status' in asked)) return asked;
+    session.respond(tx, asked.status);
+    return undefined;
   }
 
   transferDecided({ transfer, status }: TransferDecision): void {
@@ -373,18 +396,25 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   transferFailed(transfer: Transfer): void {
     assert(transfer === this.transfer, 'a call has one transfer at a time');
     this.transfer = undefined;
-    if (this.bare && this.current === undefined) this.hangUp();
+    if (this.caller.ended) this.callerLeft('bye');
+    else if (this.bare && this.current === undefined) this.hangUp();
   }
 
   private transferSucceeded(transfer: Transfer): void {
     this.transfer = undefined;
-    this.handOn(transfer.agent);
+    this.handOn(transfer.referrer.number);
     transfer.succeeded();
   }
 
+  /** The agent is handed on: whom the caller has named has his place. To the dispatcher it is the same call. */
+  callerFollowedBy(session: Session): void {
+    this.transfer = undefined;
+    this.caller = session;
+    session.user = this;
+  }
+
   /** The agent has nothing to do with the call any more, nor has the dispatcher. */
-  private handOn(agent: PeerLeg | undefined): void {
-    const leg = agent?.number ?? 0;
+  handOn(leg: number): void {
     this.report({ kind: 'transferred', call: this.id, leg, at_ms: this.scope.timers.now_ms });
     this.bare = true;
   }
@@ -396,50 +426,15 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
   // Somebody takes the place of one side (RFC 3891).
 
   onReplace(session: Session, tx: ServerTx): void {
-    const leg = this.current;
-    if (leg === undefined || session !== this.caller) return session.respond(tx, 481);
-    if (!this.quiet(leg)) return session.respond(tx, 491);
-    const newcomer = Session.incoming(this.scope, this.layer, tx, this.scope.token(), this);
-    this.takePlace(newcomer, session, leg.session, (status) => {
-      if (newcomer.established) {
-        this.caller = newcomer;
-        session.bye();
-      } else this.carried(leg, status);
-    });
+    replaceCaller(this, session, tx);
   }
 
   legReplace(leg: PeerLeg, tx: ServerTx): void {
-    const { session } = leg;
-    if (leg !== this.current || leg.role === 'media') return session.respond(tx, 481);
-    if (!this.quiet(leg) || this.transfer !== undefined) return session.respond(tx, 491);
-    const taker = PeerLeg.incoming(this, this, tx);
-    this.takePlace(taker.session, session, this.caller, (status) => {
-      if (taker.session.established) {
-        this.handOn(leg);
-        this.current = taker;
-        taker.state = 'joined';
-        leg.release();
-      } else if (status === 408 || status === 481) this.loseCaller();
-    });
+    replaceLeg(this, leg, tx);
   }
 
-  /** Whether nothing is under way between the caller and this leg. */
-  private quiet(leg: PeerLeg): boolean {
-    return !this.caller.busy && !leg.session.busy && this.exchange === undefined;
-  }
-
-  private takePlace(
-    newcomer: Session,
-    place: Session,
-    partner: Session,
-    done: (status: number) => void,
-  ): void {
-    this.exchange = takePlace(newcomer, place, partner, (status) => {
-      this.exchange = undefined;
-      if (!this.ended) done(status);
-      else if (newcomer.established) newcomer.byeWhenAcknowledged([]);
-      this.moving.next();
-    });
+  get transferring(): boolean {
+    return this.transfer !== undefined;
   }
 
   /**
@@ -447,7 +442,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
    * Call-ID leads there. The dispatcher learns no more than that there is a bridge.
    */
   relay(uri: string, replaces: string, shard: number): void {
-    this.handOn(undefined);
+    this.handOn(0);
     const target = this.options.own_addresses[0];
     const headers = replacesHeaders(replaces);
     const setup = { number: 0, name: 'r', role: 'target', uri, headers, shard } as const;
@@ -456,14 +451,21 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
     leg.start(this.sdpToOffer());
   }
 
-  /** What a request of the caller's, carried to `leg`, came back with. */
-  carried(leg: PeerLeg | undefined, status: number): void {
-    if ((status === 408 || status === 481) && leg !== undefined && leg === this.current) {
+  /** What had to wait for a request under way can go on. */
+  goOn(): void {
+    this.moving.next();
+    this.byCaller?.next();
+  }
+
+  /** What a request of the caller's, carried to `other`, came back with. */
+  carried(other: Session | undefined, status: number): void {
+    const leg = this.current;
+    if ((status === 408 || status === 481) && leg !== undefined && leg.session === other) {
       leg.release();
       // What else was carried to it has come back with that, and may have been the first to say so.
       if (leg === this.current) this.legBye(leg, undefined);
     }
-    this.moving.next();
+    this.goOn();
   }
 
   // The end.
@@ -474,6 +476,7 @@ export class Call implements SessionUser, AnnouncedCall, TransferredCall, Moving
     this.ended = true;
     this.transfer?.stop();
     this.transfer = undefined;
+    this.byCaller?.stop();
     this.referring?.stop();
     for (const leg of this.setups) leg.release(headers);
     this.setups = [];

@@ -13,14 +13,19 @@ import type { Session } from './session.js';
 /** A caller who answers 491 so often in a row is not going to be moved. */
 const MAX_GLARES = 8;
 
-/** The call whose caller is moved. */
+/** Whom the one who is moved is joined to. */
+export interface Side {
+  readonly session: Session;
+}
+
+/** The call whose caller is moved; where the caller hands his agent on, the agent has the caller's part here. */
 export interface MovingCall {
   readonly scope: CallScope;
   readonly chat: boolean;
   readonly ended: boolean;
   readonly caller: Session;
-  /** The leg that he is joined to. */
-  readonly current: PeerLeg | undefined;
+  /** Whom he is joined to. */
+  readonly current: Side | undefined;
   /** The leg that has answered and is to have him next; undefined while there is none, or no move may begin. */
   nextLeg(): PeerLeg | undefined;
   /** A request of one side is under way to the other. */
@@ -29,8 +34,8 @@ export interface MovingCall {
   /** The leg will not have him, who stays where he is. */
   moveFailed(leg: PeerLeg, status: number, refused_by: 'peer' | 'caller'): void;
   loseCaller(): void;
-  /** What a request of the caller's, carried to `leg`, came back with. */
-  carried(leg: PeerLeg, status: number): void;
+  /** What a request of the caller's, carried to `other`, came back with. */
+  carried(other: Session, status: number): void;
 }
 
 export class Moving {
@@ -172,7 +177,7 @@ export class Moving {
         met: back,
         legRefused: (status) => {
           this.astray = false;
-          call.carried(leg, status);
+          call.carried(leg.session, status);
         },
       });
       return;
@@ -187,13 +192,13 @@ export class Moving {
   }
 
   /** Offers the leg the caller's SDP where it differs from what the leg has. */
-  private tell(leg: PeerLeg, sdp: string): void {
+  private tell(leg: Side, sdp: string): void {
     const { session } = leg;
     if (session.busy || session.ended || sameSession(session.localSdp, alignTo(session.localSdp, sdp)))
       return;
     session.invite(sdp, {
       answered: () => this.next(),
-      refused: (status) => this.call.carried(leg, status),
+      refused: (status) => this.call.carried(session, status),
     });
   }
 }

@@ -65,7 +65,7 @@ export interface LegSetup {
   number: number;
   /** Its part in the Call-ID, the number by default; unique in the call. */
   name?: string;
-  /** `target`: where an agent transfers the caller to. */
+  /** `target`: where somebody is transferred to. */
   role: 'media' | 'agent' | 'target';
   uri: string;
   /** From display name, a byte string; the caller's own where there is none. */
@@ -145,8 +145,7 @@ export class PeerLeg implements SessionUser {
       target: TRANSFER_TIMEOUT_MS,
     };
     this.noAnswer = scope.timers.set(limits_ms[this.role], () => this.giveUp());
-    if (this.role === 'agent')
-      this.noResponse = scope.timers.set(options.agent_no_response_timeout_ms, () => this.giveUp());
+    if (this.role === 'agent') this.expectResponse();
     const { target, uri } = this.setup;
     if (target !== undefined) return this.found([target]);
     scope.resolve(uri, (targets) => this.found(targets), true);
@@ -157,6 +156,18 @@ export class PeerLeg implements SessionUser {
     this.targets = targets;
     if (targets.length === 0) this.fail(503);
     else this.attempt();
+  }
+
+  /** One who gives no sign of life is not waited for when there is another to try (RFC 3263 4.3), nor if an agent. */
+  private expectResponse(): void {
+    const { options, scope } = this.home;
+    scope.timers.cancel(this.noResponse);
+    const silent = (): void => {
+      if (this.nextTarget >= this.targets.length) return this.giveUp();
+      this.current?.cancel([]);
+      this.attempt();
+    };
+    this.noResponse = scope.timers.set(options.agent_no_response_timeout_ms, silent);
   }
 
   /** Whether this leg offers early although the engine's default is late. */
@@ -183,11 +194,16 @@ export class PeerLeg implements SessionUser {
     const { scope, setup } = this.home;
     const { id, shard, callerUri, callerDisplay, identity } = setup;
     const target = this.targets[this.nextTarget++] as Target;
+    if (this.nextTarget > 1) scope.timers.cancel(this.noResponse);
+    // An agent's first server is expected to respond since the start.
+    const more = this.nextTarget < this.targets.length;
+    if (this.role === 'agent' ? this.nextTarget > 1 : more) this.expectResponse();
+    const attempt = ++this.attempts;
     const { headers = [], name = String(this.number), uri } = this.setup;
     const display = this.setup.display || callerDisplay;
     const callers = this.role === 'media' ? [] : identity.map((header) => withName(header, display));
     const invite = {
-      callId: mintCallId(`${id}.${name}.${this.attempts++}.`, this.setup.shard ?? shard),
+      callId: mintCallId(`${id}.${name}.${attempt - 1}.`, this.setup.shard ?? shard),
       uri,
       from: formatNameAddr(display, callerUri),
       to: `<${uri}>`,
@@ -203,7 +219,7 @@ export class PeerLeg implements SessionUser {
       context: this.parameters,
     };
     scope.onLeg({ ...invite, ...about }, (answer) => {
-      if (this.state !== 'inviting') return;
+      if (this.state !== 'inviting' || attempt !== this.attempts) return;
       if ('failed' in answer) return this.home.abandon(answer.failed, 500);
       this.parameters = answer.context;
       this.invite(target, { ...invite, headers: answer.headers });
@@ -224,20 +240,20 @@ export class PeerLeg implements SessionUser {
     );
     this.current = session;
     session.invite(this.offer, {
-      provisional: (response) => this.provisional(response),
+      provisional: (response) => this.provisional(session, response),
       answered: (sdp) => this.answered(session, sdp),
       refused: (status) => this.refused(session, status),
     });
   }
 
-  private provisional(response: SipResponse): void {
-    if (this.state !== 'inviting') return;
+  private provisional(session: Session, response: SipResponse): void {
+    if (this.state !== 'inviting' || session !== this.current) return;
     this.home.scope.timers.cancel(this.noResponse);
     if (response.status > 100) this.user.legProvisional(this, response);
   }
 
   private answered(session: Session, sdp: string): void {
-    if (this.state !== 'inviting') return session.bye();
+    if (this.state !== 'inviting' || session !== this.current) return session.bye();
     this.stopTimers();
     this.answered_ms = this.home.scope.timers.now_ms;
     this.state = 'answered';
@@ -246,7 +262,7 @@ export class PeerLeg implements SessionUser {
 
   private refused(session: Session, status: number): void {
     session.forget();
-    if (this.state !== 'inviting') return;
+    if (this.state !== 'inviting' || session !== this.current) return;
     const unreachable = status === 408 || status === 503;
     if (unreachable && !this.ringing && this.nextTarget < this.targets.length) return this.attempt();
     const offer = this.user.sdpToOffer(this);

@@ -68,7 +68,8 @@ export class Session implements InviteDialog {
     readonly dialog: Dialog,
     /** Local socket and the peer's address. */
     path: Path,
-    private readonly user: SessionUser,
+    /** Who acts on what the peer does; another when the peer's part in the call changes. */
+    public user: SessionUser,
     initial: OutgoingInvite | undefined,
   ) {
     this.own = new OwnDescription(String(Math.floor(scope.random() * 2 ** 31)));
@@ -81,9 +82,9 @@ export class Session implements InviteDialog {
     );
     this.timer = new SessionTimer(
       scope.timers,
-      () => refreshSession(this, user),
-      () => user.onLost(this),
-      () => probe(this, user),
+      () => refreshSession(this),
+      () => this.user.onLost(this),
+      () => probe(this),
     );
   }
 

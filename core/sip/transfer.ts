@@ -1,17 +1,19 @@
 /**
- * A transfer that an agent has asked for by REFER (ladders: transfers): the target is called while agent and caller
- * stay together; when it has answered the caller is moved to it as to any other leg.
+ * A transfer that somebody has asked for by REFER (ladders: transfers): the target is called while he and whom he
+ * hands on stay together; when it has answered the other is moved to it as to any leg.
  */
 import type { Report } from '../messages.js';
+import { DEPARTING } from './departing.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { type LegHome, type LegUser, PeerLeg } from './peer-leg.js';
 import { ownAddress, parseReplaces, type ReferTarget, replacesHeaders } from './refer.js';
 import { Referral } from './referral.js';
 import { allPortsZero } from './sdp.js';
+import type { Session } from './session.js';
 import type { ServerTx } from './session-user.js';
 import { shardOf } from './shard.js';
 
-/** The call that is being transferred. */
+/** The call that is being transferred; it has the target's leg from its answer on. */
 export interface TransferredCall extends LegHome, LegUser {
   readonly chat: boolean;
   report(report: Report): void;
@@ -21,29 +23,44 @@ export interface TransferredCall extends LegHome, LegUser {
   transferFailed(transfer: Transfer): void;
 }
 
+/** Who asks. */
+export interface Referrer {
+  /** Of his leg; 0 for the caller. */
+  readonly number: number;
+  readonly session: Session;
+  /** Lets him go. */
+  release(): void;
+}
+
 export class Transfer implements LegUser {
-  /** The leg to where the caller is to go; none before it is allowed. */
+  /** The leg to where the other is to go; none before it is allowed. */
   target: PeerLeg | undefined = undefined;
   private readonly referral: Referral;
 
   constructor(
     private readonly call: TransferredCall,
-    /** The agent who asks. */
-    readonly agent: PeerLeg,
+    readonly referrer: Referrer,
     private readonly asked: ReferTarget,
     private readonly tx: ServerTx,
     /** Of all transfers of the call. */
     readonly number: number,
   ) {
-    this.referral = new Referral(agent.session, tx.request.cseq);
+    this.referral = new Referral(referrer.session, tx.request.cseq);
     const { host, port } = asked;
-    call.report({ kind: 'transfer_asked', call: call.id, leg: agent.number, transfer: number, host, port });
+    call.report({
+      kind: 'transfer_asked',
+      call: call.id,
+      leg: referrer.number,
+      transfer: number,
+      host,
+      port,
+    });
   }
 
   /** The dispatcher has looked at the target: 202, or the status that refuses it. */
   decide(status: number): void {
     if (this.target !== undefined) return;
-    this.agent.session.respond(this.tx, status);
+    this.referrer.session.respond(this.tx, status);
     if (status >= 300) return this.call.transferFailed(this);
     this.referral.tell(100);
     const { asked, call } = this;
@@ -72,21 +89,22 @@ export class Transfer implements LegUser {
     return headers;
   }
 
-  /** The call, or the agent's part in it, ends first. */
+  /** The call, or his part in it, ends first. */
   stop(): void {
-    if (this.target === undefined) this.agent.session.respond(this.tx, 481);
+    if (this.target === undefined) this.referrer.session.respond(this.tx, 481);
   }
 
-  /** The target refused, or the caller refused to be moved there. */
+  /** The target refused, or the other refused to be moved there. */
   failed(status: number): void {
     this.referral.tell(status);
     this.call.transferFailed(this);
   }
 
-  /** The caller is joined to the target: the agent hears of it and then is let go. */
+  /** The other is joined to the target: who has asked hears of it and then is let go. */
   succeeded(): void {
-    this.agent.user = this;
-    this.referral.tell(200, () => this.agent.release());
+    const { referrer } = this;
+    referrer.session.user = DEPARTING;
+    this.referral.tell(200, () => referrer.release());
   }
 
   // The target's leg until it has answered.
@@ -112,27 +130,31 @@ export class Transfer implements LegUser {
     this.call.legRefused(leg, status);
   }
 
-  // The agent's leg between the news of his success and his BYE.
-
   legInvite(leg: PeerLeg): void {
-    leg.session.refuseInvite(491);
+    this.call.legInvite(leg);
   }
 
-  legInviteCancelled(): void {}
-
-  legAck(): void {}
-
-  legRequest(leg: PeerLeg, tx: ServerTx, _request: SipRequest): void {
-    leg.session.respond(tx, 481);
+  legInviteCancelled(leg: PeerLeg): void {
+    this.call.legInviteCancelled(leg);
   }
 
-  legRefer(leg: PeerLeg, tx: ServerTx): void {
-    leg.session.respond(tx, 481);
+  legAck(leg: PeerLeg): void {
+    this.call.legAck(leg);
+  }
+
+  legRequest(leg: PeerLeg, tx: ServerTx, request: SipRequest): void {
+    this.call.legRequest(leg, tx, request);
+  }
+
+  legRefer(leg: PeerLeg, tx: ServerTx, request: SipRequest): void {
+    this.call.legRefer(leg, tx, request);
   }
 
   legReplace(leg: PeerLeg, tx: ServerTx): void {
-    leg.session.respond(tx, 481);
+    this.call.legReplace(leg, tx);
   }
 
-  legBye(): void {}
+  legBye(leg: PeerLeg, request: SipRequest | undefined): void {
+    this.call.legBye(leg, request);
+  }
 }

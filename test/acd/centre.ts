@@ -51,7 +51,7 @@ export const OPTIONS: DispatcherOptions = {
   internal_call_dispatching: true,
   max_rejections: 10,
   message_timeout_s: 600,
-  transfer: { allow: ['acd.example:5060'], to_locations: true },
+  transfer: { allow: ['acd.example:5060'], to_locations: true, callers: false },
   max_calls: 1000,
   queue_pos_param: '',
   tell_states: false,

@@ -37,7 +37,7 @@ t.test('by default transfers go to the engine itself and to the hosts where agen
 
 t.test('a list of where transfers may go replaces that', async (t) => {
   const allow = ['pbx.example', '*.branch.example', '[2001:db8::2]:5070'];
-  const c = talking({ transfer: { allow, to_locations: false } });
+  const c = talking({ transfer: { allow, to_locations: false, callers: false } });
   t.equal(asked(c, 'pbx.example', 5080), 202);
   t.equal(asked(c, 'graz.branch.example'), 202);
   t.equal(asked(c, 'branch.example'), 403);
@@ -51,6 +51,23 @@ t.test('only the agent who talks to the caller transfers him', async (t) => {
   const c = new Centre([flowConfig()], [ann]);
   c.arrive('a');
   t.equal(asked(c, 'desk.example'), 403, 'not yet');
+});
+
+t.test('callers transfer where that is allowed, once they talk', async (t) => {
+  const asks = (c: Centre, host: string) => {
+    c.report({ kind: 'transfer_asked', call: 'a', leg: 0, transfer: 1, host, port: 0 });
+    return c.decisions.at(-1);
+  };
+  t.match(asks(talking(), 'desk.example'), { kind: 'transfer', status: 403 }, 'not by default');
+  const transfer = { allow: ['pbx.example'], to_locations: true, callers: true };
+  const c = talking({ transfer });
+  t.match(asks(c, 'desk.example'), { kind: 'transfer', transfer: 1, status: 202 });
+  t.match(asks(c, 'elsewhere.example'), { kind: 'transfer', status: 403 });
+  t.equal(c.where('a'), 'toagent ann', 'the agent goes on talking');
+  t.equal(c.agent('ann').state, 'incall');
+  const early = new Centre([flowConfig()], [ann], { transfer });
+  early.arrive('a');
+  t.match(asks(early, 'desk.example'), { kind: 'transfer', status: 403 }, 'nobody has answered yet');
 });
 
 t.test('a transferred call is handled: its CDR is written, its agent is in wrapup', async (t) => {

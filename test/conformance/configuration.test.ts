@@ -88,6 +88,7 @@ const SAMPLES: Record<string, Sample> = {
     bad: '[{"flow":""}]',
   },
   'transfer.allow': { preset: undefined, text: '*.example.com', file: ['*.example.com'], bad: 'a b' },
+  'transfer.callers': { preset: false, text: 'true', file: true, bad: 'some' },
   'log.level': { preset: 'info', text: 'debug', bad: 'loud' },
 };
 

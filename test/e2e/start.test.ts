@@ -41,6 +41,16 @@ t.test('an MI port in use is named', async (t) => {
   t.match(line, String(port));
 });
 
+t.test('an engine without flows and agents answers every question, and stops in order', async (t) => {
+  const engine = await TestEngine.start({ flows: [], agents: [] });
+  t.match(await engine.mi('get_statistics', { statistics: ['all'] }), { 'call_center:ccg_load': 0 });
+  t.match(await engine.mi('cc_internal_call_dispatching'), { dispatching: 1 });
+  t.same(await engine.mi('cc_list_flows'), { Flows: [] });
+  t.same(await engine.finish(), []);
+  const untouched = await TestEngine.start({ flows: [], agents: [] });
+  t.same(await untouched.finish(), [], 'nobody has asked it anything');
+});
+
 t.test('a second engine on the same data folder is refused and the first goes on', async (t) => {
   const center = await Center.start({ direct: { agents: { alice: {} } } });
   try {

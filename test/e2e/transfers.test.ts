@@ -1,8 +1,8 @@
-/** Agents who hear a message first, and agents who send their callers elsewhere, with real sockets. */
+/** Agents who hear a message first, and who sends whom elsewhere by REFER, with real sockets. */
 import t from 'tap';
 import { Agent } from '../../tools/endpoints/agent.js';
 import type { Call } from '../../tools/endpoints/call.js';
-import { refer } from '../../tools/endpoints/refer.js';
+import { followReferral, refer, TAKES_REFER } from '../../tools/endpoints/refer.js';
 import { Center } from '../support/center.js';
 import { eventually, within } from '../support/settle.js';
 
@@ -21,8 +21,18 @@ const center = await Center.start(
     first: { agents: { 'first-agent': {} } },
     second: { welcome: 'welcome', agents: { 'second-agent': {} } },
     keeping: { agents: { 'keeping-agent': {} } },
+    handing: { agents: { 'handing-agent': {} } },
+    sending: {
+      dissuading: 'dissuading',
+      flow: { dissuading_onhold_th: 1, dissuading_hangup: 1, dissuading_refer: 1 },
+      agents: { 'sending-agent': { logged_in: false } },
+    },
   },
-  { SIP_ACD_SIP_MESSAGE_TIMEOUT: '2' },
+  {
+    SIP_ACD_SIP_MESSAGE_TIMEOUT: '2',
+    SIP_ACD_TRANSFER_CALLERS: 'true',
+    SIP_ACD_CALL_CENTER_REJECT_ON_NO_AGENTS: 'false',
+  },
 );
 const carol = new Agent(center.callers, 'carol', { answer_after_ms: 0 });
 const busy = new Agent(center.callers, 'busy', { reject: 486 });
@@ -112,6 +122,60 @@ t.test('a transfer that fails leaves agent and caller together', async (t) => {
   await within(call.hangup(), 'the BYE is answered');
 });
 
+t.test('a caller hands the agent on to somebody else, who has his place then', async (t) => {
+  const { call, delivered } = await talking('handing', 'handing-caller');
+  const toBusy = await within(refer(call, busy.uri), 'the REFER is answered');
+  t.equal(await within(toBusy.outcome, 'the caller hears that she is busy'), 486);
+  t.equal((await within(refer(call, 'sip:x@elsewhere.example'), 'the REFER is answered')).status, 403);
+  const transfer = await within(refer(call, carol.uri), 'the REFER is answered');
+  t.equal(transfer.status, 202);
+  t.equal(await within(transfer.outcome, 'the caller hears how it went'), 200);
+  t.same(await within(call.ended, 'and is let go'), { how: 'remote-bye', status: 0 });
+  const taken = await carol.nextCall();
+  t.equal(taken.invitation?.from.uri, center.engine.uri('handing'), 'the call centre calls her');
+  await within(delivered.hears('carol'), 'the agent hears Carol');
+  await within(taken.hears('handing-agent'), 'and she him');
+  const { Agents } = (await center.engine.mi('cc_list_agents')) as { Agents: Record<string, unknown>[] };
+  t.match(
+    Agents.find(({ id }) => id === 'handing-agent'),
+    { State: 'incall' },
+    'he is not free for another',
+  );
+  await within(taken.hangup(), 'she hangs up');
+  t.equal((await within(delivered.ended, 'the agent is let go')).how, 'remote-bye');
+});
+
+t.test('a caller who has waited too long is sent to the message, and is no call here any more', async (t) => {
+  const call = center.call('sending', 'sent-caller', { headers: TAKES_REFER });
+  const following = followReferral(call);
+  await within(call.hears('queue'), 'the queue plays');
+  const own = await within(following, 'he is asked to call the message himself');
+  await within(own.hears('dissuading'), 'which plays to him');
+  t.equal((await within(call.ended, 'the call is over')).how, 'remote-bye');
+  t.same(call.peers, ['queue']);
+  await within(own.ended, 'the message ends');
+});
+
+t.test('one who does not follow, or cannot, is bridged to the message', async (t) => {
+  const refusing = center.call('sending', 'refusing-caller', { headers: TAKES_REFER });
+  let asked = 0;
+  refusing.onRefer = () => {
+    asked++;
+    return 603;
+  };
+  const unable = center.call('sending', 'unable-caller');
+  for (const call of [refusing, unable]) {
+    await within(call.hears('dissuading'), 'the message plays');
+    t.equal((await within(call.ended, 'the call is over')).how, 'remote-bye');
+    t.same(call.peers, ['queue', 'dissuading']);
+  }
+  t.equal(asked, 1);
+  t.notOk(
+    unable.requests.some(({ method }) => method === 'REFER'),
+    'who does not take REFER is not asked',
+  );
+});
+
 t.test('every transferred call has its CDR, and nothing on the wire was wrong', async (t) => {
   await eventually(
     async () => (await center.engine.mi('cc_list_calls')) as { Calls: unknown[] },
@@ -133,5 +197,10 @@ t.test('every transferred call has its CDR, and nothing on the wire was wrong', 
     [0, 'second', 'second-agent'],
   ]);
   t.same(shown('keeping-caller'), [[0, 'keeping', 'keeping-agent']]);
+  t.same(shown('handing-caller'), [[0, 'handing', 'handing-agent']]);
+  for (const caller of ['sent-caller', 'refusing-caller', 'unable-caller']) {
+    t.match(cdrs.get(caller), [{ call_type: 1, flow_id: 'sending', agent_id: null, fstats: 1 }], caller);
+    t.equal(cdrs.get(caller)?.length, 1, caller);
+  }
   t.same(violations, []);
 });

@@ -46,6 +46,30 @@ t.test('an agent sees the caller, the prefix and who vouches for him', async (t)
   t.equal(invite.header('x-account'), '7');
 });
 
+t.test(
+  'each name of him that is vouched for has the prefix; what is in it stays in its quotes',
+  async (t) => {
+    const world = new World();
+    const caller = world.peer('10.0.0.1');
+    const agent = world.peer('10.0.0.3');
+    caller.send('INVITE', {
+      uri: 'sip:support@192.0.2.1',
+      sdp: sdp('10.0.0.1', 4000),
+      headers: [['P-Asserted-Identity', '"Ann" <sip:+49123@carrier.example>, <tel:+49123>']],
+    });
+    const display = 'Sales\\ "A"\r\nX-Evil: 1 Ann';
+    world.decide({ kind: 'connect', call: 'call1', leg: 1, role: 'agent', uri: 'sip:bob@10.0.0.3', display });
+    const invite = agent.request('INVITE');
+    const shown = '"Sales\\\\ \\"A\\"X-Evil: 1 Ann"';
+    t.same(invite.headers('p-asserted-identity'), [
+      `${shown} <sip:+49123@carrier.example>`,
+      `${shown} <tel:+49123>`,
+    ]);
+    t.equal(invite.header('from')?.split(' <')[0], shown);
+    t.equal(invite.header('x-evil'), undefined);
+  },
+);
+
 t.test('the caller puts the agent on hold', async (t) => {
   const { world, caller, agent, ok } = talking();
   caller.send('INVITE', { dialog: ok, sdp: sdp('10.0.0.1', 4000, 'a=sendonly') });

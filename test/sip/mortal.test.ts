@@ -12,6 +12,7 @@ await import('./session-timer.test.js');
 await import('./chat.test.js');
 await import('./announcement.test.js');
 await import('./transfer.test.js');
+await import('./caller-transfer.test.js');
 await import('./strays.test.js');
 await import('./replaces.test.js');
 await import('./leg-headers.test.js');

@@ -13,6 +13,7 @@ export interface TestFlow {
   welcome?: string;
   queue?: string;
   flow_id?: string;
+  dissuading?: string;
   flow?: Partial<FlowSeed>;
   agents: Record<string, { temper?: Tempers; logged_in?: boolean }>;
 }
@@ -41,11 +42,12 @@ export class Center {
     try {
       const engine = await TestEngine.start({
         env,
-        flows: Object.entries(flows).map(([flowid, { welcome, queue, flow_id, flow }]) => ({
+        flows: Object.entries(flows).map(([flowid, { welcome, queue, flow_id, dissuading, flow }]) => ({
           flowid,
           skill: flowid,
           message_queue: media.uri(queue ?? 'queue'),
           ...(flow_id === undefined ? {} : { message_flow_id: media.uri(flow_id) }),
+          ...(dissuading === undefined ? {} : { message_dissuading: media.uri(dissuading) }),
           ...(welcome === undefined ? {} : { message_welcome: media.uri(welcome) }),
           ...flow,
         })),

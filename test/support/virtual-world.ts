@@ -64,6 +64,9 @@ export class World {
   private tokens = 0;
   private calls = 0;
 
+  /** Hosts that stand for several peers, in the order in which they are to be tried. */
+  readonly names = new Map<string, readonly string[]>();
+
   /** Whether new calls are taken. */
   admits = true;
   /** Which flow an INVITE enters: at once the one that its Request-URI names. */
@@ -89,10 +92,10 @@ export class World {
       sentBy: (socket) => (socket === 0 ? ENGINE : '192.0.2.1:5160'),
       resolve: (uri, found) => {
         const parsed = parseUri(uri);
-        const targets =
-          parsed === undefined || !this.peers.has(parsed.host)
-            ? []
-            : [{ host: parsed.host, port: parsed.port || 5060 }];
+        const host = parsed?.host ?? '';
+        const targets = (this.names.get(host) ?? [host])
+          .filter((each) => this.peers.has(each))
+          .map((each) => ({ host: each, port: parsed?.port || 5060 }));
         const lookup_ms = this.lookups.findLast(({ from_ms }) => from_ms <= timers.now_ms)?.lookup_ms ?? 0;
         if (lookup_ms === 0) found(targets);
         else timers.set(lookup_ms, () => found(targets));

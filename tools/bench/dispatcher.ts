@@ -130,7 +130,7 @@ export class Floor {
         internal_call_dispatching: true,
         max_rejections: 10,
         message_timeout_s: 600,
-        transfer: { allow: [], to_locations: true },
+        transfer: { allow: [], to_locations: true, callers: false },
         max_calls: 1_000_000,
         queue_pos_param: '',
         tell_states: false,

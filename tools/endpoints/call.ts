@@ -65,6 +65,8 @@ export class Call implements TransactionOwner {
   readonly violations: string[] = [];
   /** Decides on a re-INVITE; undefined, and a hook that gives undefined, accept it. */
   onReinvite: ((request: SipRequest) => ReinviteReply | undefined) | undefined;
+  /** Gives the status that a REFER is answered with; without it, 501. */
+  onRefer: ((request: SipRequest) => number) | undefined;
   /** Told of every NOTIFY. */
   onNotify: ((request: SipRequest) => void) | undefined;
   /** Told whenever an SDP of the far end comes into force. */
@@ -323,7 +325,8 @@ export class Call implements TransactionOwner {
     } else if (UNDERSTOOD.has(method)) {
       transaction.respond(200, this.reply());
       if (method === 'NOTIFY') this.onNotify?.(request);
-    } else transaction.respond(501);
+    } else if (method === 'REFER' && this.onRefer) transaction.respond(this.onRefer(request), this.reply());
+    else transaction.respond(501);
   }
 
   private answerInvite(invite: ServerTransaction, reply: ReinviteReply | undefined): void {

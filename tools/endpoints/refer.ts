@@ -1,5 +1,5 @@
-/** Transfers by a simulated agent: a REFER within his call, and what the NOTIFYs say of it (RFC 3515). */
-import type { Call } from './call.js';
+/** REFER by a simulated endpoint, and of one that is asked by it; what the NOTIFYs say of it (RFC 3515). */
+import type { Call, Headers } from './call.js';
 
 export interface Referral {
   /** Final status of the REFER; 408 when there was none. */
@@ -29,4 +29,34 @@ export function replacing(consulted: Call): string {
   const { uri, callId, localTag, remoteTag } = consulted.identity;
   const replaces = `${callId};to-tag=${remoteTag};from-tag=${localTag}`;
   return `${uri}?Replaces=${encodeURIComponent(replaces)}`;
+}
+
+/** Headers of the INVITE of who can be referred. */
+export const TAKES_REFER: Headers = [['Allow', 'INVITE, ACK, BYE, CANCEL, REFER, NOTIFY']];
+
+/**
+ * Has `call` follow the REFERs it gets: it calls who is meant, as itself, and tells how that went.
+ * @returns the call that is made then
+ */
+export function followReferral(call: Call): Promise<Call> {
+  return new Promise((made) => {
+    call.onRefer = (refer) => {
+      const target = /<([^>]+)>/.exec(refer.header('refer-to') ?? '')?.[1] ?? '';
+      const next = call.endpoint.dial(target, { user: call.user });
+      made(next);
+      void next.answered.then(() => tell(call, refer.cseq, next.final?.status ?? 408));
+      return 202;
+    };
+  });
+}
+
+function tell(call: Call, cseq: number, status: number): void {
+  void call.send('NOTIFY', {
+    contentType: 'message/sipfrag',
+    body: `SIP/2.0 ${status} \r\n`,
+    headers: [
+      ['Event', `refer;id=${cseq}`],
+      ['Subscription-State', 'terminated;reason=noresource'],
+    ],
+  });
 }

@@ -215,7 +215,7 @@ export class World implements PhoneNet {
         chat_dispatch_policy: seed % 2 === 0 ? 'balancing' : 'full-load',
         internal_call_dispatching: true,
         message_timeout_s: 60,
-        transfer: { allow: [ENGINE], to_locations: true },
+        transfer: { allow: [ENGINE], to_locations: true, callers: true },
         tell_states: seesLegs(seed),
         max_rejections: seed % 3 === 0 ? 3 : 10,
         max_calls: 5_000,

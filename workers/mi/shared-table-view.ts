@@ -1,5 +1,6 @@
 /** The engine as management sees it: rows copied out of the shared tables, nobody asked. */
 
+import type { EngineRow } from '../../core/acd/view.js';
 import { assert } from '../../core/assert.js';
 import type { TableReader } from '../../ipc/shared-table.js';
 import type { TableReaders } from '../../ipc/tables.js';
@@ -8,6 +9,7 @@ import type { EngineView } from './source.js';
 /** A view on opened tables. Rows that keep changing under the reader are left out of lists. */
 export function sharedTableView(tables: TableReaders, now_ms: () => number): EngineView {
   const { agents, flows, skills, calls, engine } = tables;
+  let shown: EngineRow | undefined;
   return {
     agents: () => rows(agents),
     flows: () => rows(flows),
@@ -16,9 +18,10 @@ export function sharedTableView(tables: TableReaders, now_ms: () => number): Eng
     flow: (row) => one(flows, row),
     agent: (row) => one(agents, row),
     engine: () => {
-      const row = one(engine, 0);
-      assert(row !== undefined, 'the dispatcher has shown the engine’s row');
-      return row;
+      // There is always an answer: with the dispatcher's thread held up while it writes, the one before.
+      shown = one(engine, 0) ?? shown;
+      assert(shown !== undefined, 'the dispatcher has shown the engine’s row');
+      return shown;
     },
     now_ms,
   };

@@ -1,5 +1,6 @@
 /** Which listener is taken, by what is installed. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { chooseListener } from '../../../workers/mi/choose-listener.js';
 import { MAX_REQUEST } from '../../../workers/mi/listener.js';
@@ -35,6 +36,22 @@ t.test('uWebSockets.js that cannot be used is told, and ws serves', async (t) =>
     { name: 'uWebSockets.js', because: undefined },
   );
 });
+
+t.test(
+  'it is an optional peer: npm fetches it for nobody by itself, and the lock file knows of none',
+  async (t) => {
+    const root = new URL('../../../../', import.meta.url);
+    for (const file of ['package.json', 'package-lock.json']) {
+      const text = readFileSync(new URL(file, root), 'utf8');
+      const read = JSON.parse(text) as { packages?: Record<string, unknown> };
+      t.match(read.packages?.[''] ?? read, {
+        peerDependencies: { 'uWebSockets.js': '*' },
+        peerDependenciesMeta: { 'uWebSockets.js': { optional: true } },
+      });
+      t.notMatch(text, /node_modules\/uWebSockets/);
+    }
+  },
+);
 
 eachListener.test('requests may come faster than they are answered', async (t, start) => {
   const bench = await start();
