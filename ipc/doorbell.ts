@@ -49,14 +49,13 @@ export interface DoorbellListenerOptions {
 }
 
 /**
- * A short blocking rest between two looks at the rings, in place of sleep: what arrives together is then handled
- * together, and nobody pays for waking the thread, or little. Its event loop is served between two pauses.
+ * A short blocking wait between two looks at the rings, in place of sleep. A ring ends it, for a fraction of what
+ * waking a sleeper costs; sockets and timers do not, so what comes by them meanwhile is handled together. The event
+ * loop is served between two pauses.
  */
 export interface Pause {
-  /** How long it lasts, ms. */
+  /** How long it lasts at the most, ms. */
   readonly ms: number;
-  /** Whether a ring ends it. */
-  readonly rung: boolean;
   /** Whether there is so much to do that the thread pauses rather than sleeps; asked before each rest. */
   due(): boolean;
 }
@@ -74,8 +73,6 @@ export class DoorbellListener {
   private waiting = false;
   /** The count of rings before the last look. */
   private seen = 0;
-  /** Nobody rings it. */
-  private readonly still = new Int32Array(new SharedArrayBuffer(4));
   private readonly turn = (): void => this.run();
   private readonly afterPause = (): void => {
     this.rest();
@@ -114,18 +111,12 @@ export class DoorbellListener {
     if (this.waiting) Atomics.notify(this.words, COUNT);
   }
 
-  /** Blocks the thread for the length of a pause. */
+  /** Blocks the thread until it is rung, for the length of a pause at the most. */
   private rest(): void {
     const { pause } = this.options;
     if (pause === undefined || this.closed) return;
-    if (!pause.rung) {
-      Atomics.wait(this.still, 0, 0, pause.ms);
-      return;
-    }
-    const seen = Atomics.load(this.words, COUNT);
-    if (seen !== this.seen) return;
     Atomics.store(this.words, ASLEEP, 1);
-    Atomics.wait(this.words, COUNT, seen, pause.ms);
+    Atomics.wait(this.words, COUNT, this.seen, pause.ms);
     Atomics.store(this.words, ASLEEP, 0);
   }
 

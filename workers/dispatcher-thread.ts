@@ -142,7 +142,7 @@ class DispatcherThread {
     // It is there for its readers before anything has happened, and where nothing ever does.
     publish(this.tables.engine, 0, this.dispatcher.engineRow());
     this.bell = new DoorbellListener(data.doorbell, () => this.onBell(), {
-      pause: { ms: PAUSE_MS, rung: true, due: () => this.pace.due(this.timers.now_ms) },
+      pause: { ms: PAUSE_MS, due: () => this.pace.due(this.timers.now_ms) },
     });
     this.turns.begin();
   }

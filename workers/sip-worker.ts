@@ -284,7 +284,7 @@ class SipWorker {
     this.turns.begin();
     b2bua.askAgain();
     this.bell = new DoorbellListener(doorbell, () => this.onBell(), {
-      pause: { ms: PAUSE_MS, rung: false, due: () => this.pace.due(this.timers.now_ms) },
+      pause: { ms: PAUSE_MS, due: () => this.pace.due(this.timers.now_ms) },
     });
     const { early } = this;
     this.early = [];

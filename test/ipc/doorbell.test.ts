@@ -130,13 +130,12 @@ t.test(
         read += reader.drain(() => undefined, 10);
         return false;
       },
-      { pause: { ms: 1, rung: false, due: () => busy } },
+      { pause: { ms: 1, due: () => busy } },
     );
     for (let round = 1; round <= 5; round++) {
       writer.tryWrite(Buffer.from('a'));
       writer.publish({ wake: false });
       await until(() => read === round);
-      t.equal(Atomics.load(words, ASLEEP_WORD), 0, 'nobody need wake it');
     }
     busy = false;
     await until(() => Atomics.load(words, ASLEEP_WORD) === 1);
@@ -147,7 +146,7 @@ t.test(
   },
 );
 
-t.test('a ring ends a pause that may be ended, and the event loop is served between two', async (t) => {
+t.test('a ring ends a pause, and the event loop is served between two', async (t) => {
   const descriptor = createDoorbell();
   const peer = new Worker(new URL('./peer.js', import.meta.url), {
     workerData: { task: 'ring', doorbell: descriptor },
@@ -161,7 +160,7 @@ t.test('a ring ends a pause that may be ended, and the event loop is served betw
       return false;
     },
     // Longer than a test may take: without a ring it would never end.
-    { pause: { ms: 600_000, rung: true, due: () => looks > 1 } },
+    { pause: { ms: 600_000, due: () => looks > 1 } },
   );
   await until(() => looks === 20);
   t.equal(looks, 20);
