@@ -170,13 +170,14 @@ export class B2bua implements TransactionUser<RequestOwner> {
 
   request(tx: ServerTx, request: SipRequest): void {
     const unsupported = request.list('require').filter((option) => !SUPPORTED.includes(option.toLowerCase()));
-    if (unsupported.length > 0) return this.refuse(tx, 420, [['Unsupported', unsupported.join(', ')]]);
     if (request.toTag !== '') {
       const session = this.sessions.get(registryKey(request.toTag));
       const dialog = session?.dialog;
       if (dialog?.callId !== request.callId || !dialog.isWith(request.fromTag)) return this.refuse(tx, 481);
-      return session?.receive(tx, request);
+      if (unsupported.length === 0) return session?.receive(tx, request);
+      return session?.respond(tx, 420, [['Unsupported', unsupported.join(', ')]]);
     }
+    if (unsupported.length > 0) return this.refuse(tx, 420, [['Unsupported', unsupported.join(', ')]]);
     switch (request.method) {
       case 'INVITE':
         return this.invite(tx, request);

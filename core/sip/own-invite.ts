@@ -18,6 +18,7 @@ import {
   type InviteOutcome,
   type Layer,
   type RequestOwner,
+  type ServerTx,
 } from './session-user.js';
 import type { Path } from './transport.js';
 
@@ -39,6 +40,9 @@ export class OwnInvite {
   /** The INVITE without a final response, as soon as it has left. */
   private tx: ClientTx | undefined;
   private outcome: InviteOutcome | undefined;
+  /** Refusals of the peer's INVITEs that he has not acknowledged: until he has, ours waits (RFC 3261 14.1). */
+  private unconfirmed = 0;
+  private waits = false;
   /** CANCEL of an INVITE that is not sent yet: where to is still being asked. */
   private cancelWaiting: Header | undefined;
   /** Until when a re-INVITE may be answered provisionally only. */
@@ -84,8 +88,19 @@ export class OwnInvite {
     this.transmit();
   }
 
+  /** An INVITE of the peer's is about to be refused. */
+  refusing(tx: ServerTx): void {
+    this.unconfirmed++;
+    tx.whenConfirmed(() => {
+      this.unconfirmed--;
+      if (this.waits) this.transmit();
+    });
+  }
+
   private transmit(): void {
     const { dialog, sender } = this;
+    this.waits = this.unconfirmed > 0;
+    if (this.waits) return;
     const content = sdpContent(this.offered ? this.own.last : '', [
       ...sender.initialHeaders,
       ...dialog.inviteHeaders(),
@@ -128,6 +143,11 @@ export class OwnInvite {
   settle(): void {
     const outcome = this.outcome;
     if (outcome === undefined) return;
+    if (this.tx === undefined) {
+      // It has not left, and will not.
+      this.over();
+      return outcome.refused(481);
+    }
     this.scope.timers.cancel(this.limit);
     this.outcome = {
       answered: () => {
@@ -142,7 +162,10 @@ export class OwnInvite {
     const outcome = this.outcome;
     if (tx !== this.tx || outcome === undefined) return this.again(response);
     if (response.status < 200) return outcome.provisional?.(response);
-    if (response.status === 422 && this.dialog.tooBrief(response)) return this.transmit();
+    if (response.status === 422 && !this.dialog.ended && this.dialog.tooBrief(response)) {
+      this.tx = undefined;
+      return this.transmit();
+    }
     this.over();
     if (response.status >= 300) return outcome.refused(response.status);
     this.dialog.accepted(response);
@@ -203,5 +226,6 @@ export class OwnInvite {
     this.scope.timers.cancel(this.limit);
     this.tx = undefined;
     this.outcome = undefined;
+    this.waits = false;
   }
 }

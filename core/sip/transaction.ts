@@ -191,6 +191,12 @@ export abstract class ServerTransaction<Owner> extends Transaction<Owner> {
   /** Sends a 2xx to an INVITE once more; the user does so until the ACK comes (RFC 3261 section 13.3.1.4). */
   abstract retransmit(text: string): void;
 
+  /**
+   * Calls `then` once the refusal of an INVITE is acknowledged, or will not be (RFC 3261 figure 7: Confirmed or
+   * Terminated). To be asked before it is refused.
+   */
+  abstract whenConfirmed(then: () => void): void;
+
   /** @internal The last response sent, empty when there is none or it is no longer kept. */
   get lastResponse(): string {
     return this.last;

@@ -4,7 +4,7 @@
  */
 import type { SipMessage, SipRequest, SipResponse } from '../../core/sip/message.js';
 import { Described } from './described.js';
-import { found, must } from './violation.js';
+import { found, must, Violation } from './violation.js';
 
 /** 64 T1, less what a drifting clock takes off it. */
 const LONG_MS = 31_000;
@@ -71,8 +71,11 @@ interface Conversation {
   /** Requests that came cut short and could still be answered. */
   readonly cut: Set<string>;
   readonly dialogs: Map<string, Dialog>;
-  /** Tags of those whose 2xx came after a refusal had ended the INVITE: hung up or not, the engine owes them nothing. */
-  readonly late: Set<string>;
+  /**
+   * Tags of those whose 2xx came after a refusal had ended the INVITE, with its SDP: hung up or not, the engine owes
+   * them nothing.
+   */
+  readonly late: Map<string, string>;
   /** The tag of the first peer who answered. */
   first_tag: string;
   readonly described: Described;
@@ -115,7 +118,8 @@ export class Wire {
       for (const server of servers.values()) server.stale ||= server.request.method === 'CANCEL';
       if (has(call)) continue;
       // Who answers its INVITE again is a stranger to it.
-      for (const { acks } of clients.values()) for (const tag of acks.keys()) late.add(tag);
+      for (const { answers } of clients.values())
+        for (const [tag, { body }] of answers) late.set(tag, body);
       servers.clear();
     }
   }
@@ -125,8 +129,13 @@ export class Wire {
   /** @param sentBy `host:port` of the socket that it leaves by */
   sent(message: SipRequest | SipResponse, sentBy: string): void {
     const conversation = this.conversation(message.callId);
-    if (message.kind === 'request') this.sentRequest(conversation, message, sentBy);
-    else this.sentResponse(conversation, message);
+    try {
+      if (message.kind === 'request') this.sentRequest(conversation, message, sentBy);
+      else this.sentResponse(conversation, message);
+    } catch (error) {
+      if (error instanceof Violation) error.message += `: ${message.callId}, CSeq ${message.cseq}`;
+      throw error;
+    }
   }
 
   private sentRequest(conversation: Conversation, request: SipRequest, sentBy: string): void {
@@ -197,8 +206,10 @@ export class Wire {
       must(client.acks.get(request.toTag) !== '', 'a 2xx is acknowledged before the next INVITE (14.1)');
     }
     for (const server of conversation.servers.values()) {
-      if (server.request.method !== 'INVITE' || server.status >= 300) continue;
-      must(server.status >= 200, "no INVITE while the peer's is unanswered (14.1)");
+      const { request: peers, status } = server;
+      // One that was refused outside the dialog was never part of it.
+      if (peers.method !== 'INVITE' || (status >= 300 && peers.toTag === '')) continue;
+      must(status >= 200, "no INVITE while the peer's is unanswered (14.1)");
       this.mustBeAcknowledged(server, 'INVITE');
     }
   }
@@ -209,15 +220,16 @@ export class Wire {
       must(client.acks.get(tag) !== '', 'a 2xx is acknowledged before BYE (13.2.2.4)');
     // Who made the dialog may hang up at any time.
     if (conversation.first_cseq > 0) return;
+    // A refusal need not be acknowledged for that, a 2xx must (15).
     for (const server of conversation.servers.values())
-      if (server.request.method === 'INVITE' && server.status >= 200) this.mustBeAcknowledged(server, 'BYE');
+      if (server.request.method === 'INVITE' && server.status >= 200 && server.status < 300)
+        this.mustBeAcknowledged(server, 'BYE');
   }
 
-  /** As callee: not before the ACK, or before there can be none any more (15). */
+  /** Not before the ACK, or before there can be none any more: Timer H (14.1, 15). */
   private mustBeAcknowledged(server: Server, method: string): void {
-    if (server.status >= 300) return;
     const waited = this.now_ms() - server.finished_ms >= LONG_MS;
-    must(server.acknowledged || waited, `no ${method} before the ACK or Timer H (15)`);
+    must(server.acknowledged || waited, `no ${method} before the ACK of ${server.status} or Timer H (14.1, 15)`);
   }
 
   private sentCancel(conversation: Conversation, cancel: SipRequest): void {
@@ -236,7 +248,11 @@ export class Wire {
   }
 
   private sentAck(conversation: Conversation, ack: SipRequest): void {
-    if (conversation.late.has(ack.toTag)) return;
+    const late = conversation.late.get(ack.toTag);
+    if (late !== undefined) {
+      const asked = inviteOf(conversation, ack.cseq)?.request.body === '';
+      return must((ack.body !== '') === (asked && late !== ''), 'the ACK of a late 2xx answers an offer');
+    }
     const invite = found(inviteOf(conversation, ack.cseq), 'an ACK has the CSeq of an INVITE (13.2.2.4)');
     must(invite.status > 0, 'no ACK before a final response (13.2.2.4, 17.1.1.3)');
     if (invite.status >= 300) {
@@ -348,7 +364,7 @@ export class Wire {
     const first = client.status === 0;
     if (first) client.status = status;
     if (status >= 300 && first) client.to = response.header('to') ?? '';
-    if (method === 'INVITE' && status < 300 && client.status >= 300) conversation.late.add(toTag);
+    if (method === 'INVITE' && status < 300 && client.status >= 300) conversation.late.set(toTag, response.body);
     if (status >= 300 || client.status >= 300 || (method !== 'INVITE' && method !== 'UPDATE')) return;
     if (method === 'INVITE') {
       if (conversation.first_tag === '') conversation.first_tag = toTag;
@@ -384,7 +400,7 @@ export class Wire {
         servers: new Map(),
         cut: new Set(),
         dialogs: new Map(),
-        late: new Set(),
+        late: new Map(),
         first_tag: '',
         described: new Described(),
       };
