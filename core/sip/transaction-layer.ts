@@ -84,6 +84,10 @@ export class TransactionLayer<Owner> {
       quiet_ms: untilTimerEIsT2_ms(times),
       reached: (tx) => this.reached(tx),
       sendCancel: (tx, headers) => this.sendCancel(tx, headers),
+      endCancel: ({ branch }) => {
+        const cancel = this.clients.get(cancelKey(branch));
+        if (cancel instanceof ClientNonInvite) cancel.repeatNoMore();
+      },
       removeClient: (tx) => this.clients.delete(tx.key),
       removeServer: (tx) => this.servers.delete(tx.key),
     };

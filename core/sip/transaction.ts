@@ -74,6 +74,8 @@ export interface TransactionContext<Owner> {
   reached(tx: ClientTransaction<Owner>): void;
   /** Sends a CANCEL for the INVITE client transaction, in a transaction of its own. */
   sendCancel(tx: ClientTransaction<Owner>, headers: HeaderFields): void;
+  /** The INVITE has its final response: its CANCEL is not repeated any more, it would have no effect (section 9.1). */
+  endCancel(tx: ClientTransaction<Owner>): void;
   removeClient(tx: ClientTransaction<Owner>): void;
   removeServer(tx: ServerTransaction<Owner>): void;
 }

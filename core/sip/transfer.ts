@@ -75,6 +75,7 @@ export class Transfer implements LegUser {
   /** The call, or the agent's part in it, ends first. */
   stop(): void {
     if (this.target === undefined) this.agent.session.respond(this.tx, 481);
+    else this.referral.tell(487);
   }
 
   /** The target refused, or the caller refused to be moved there. */

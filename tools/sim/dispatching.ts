@@ -26,8 +26,11 @@ export interface DispatcherWorld {
   /** Before a decision or a record goes its way: what becomes of it. */
   deciding(decision: Decision): readonly Decision[];
   recording(record: StoreRecord): readonly StoreRecord[];
-  /** A call has ended, or was not taken. */
+  /** A call has ended, or was not taken; a leg, `CALL.NUMBER`, is not needed any more. */
   ended(call: string): void;
+  /** A call has been sent on: what is left of it goes on. */
+  bridged(call: string): void;
+  bridgeEnded(call: string): void;
 }
 
 export class SimDispatcher extends SimThread {
@@ -122,6 +125,10 @@ export class SimDispatcher extends SimThread {
     const taken = this.dispatcher.nextCid !== cid;
     this.audit.arrives(report, taken, cid);
     if (report.kind === 'arrived' && !calls.has(report.call)) this.around.ended(report.call);
+    else if (report.kind === 'transferred') {
+      this.around.bridged(report.call);
+      if (report.leg > 0) this.around.ended(`${report.call}.${report.leg}`);
+    } else if (report.kind === 'bridge_ended') this.around.bridgeEnded(report.call);
     this.drain();
   }
 
@@ -133,7 +140,9 @@ export class SimDispatcher extends SimThread {
     const events: CallEvent[] = [...out.call_events];
     for (const event of events) {
       this.audit.moved(event, this.commanded);
-      if (event.state === 'ended') this.around.ended(event.call_id);
+      // A bridge goes on.
+      const { acd } = this.dispatcher;
+      if (event.state === 'ended' && !acd.bridges.has(event.call_id)) this.around.ended(event.call_id);
     }
     for (const event of out.events) this.audit.agentIs(event);
     for (const { worker, decision } of out.decisions) {

@@ -4,6 +4,7 @@
  */
 import type { SipMessage, SipRequest, SipResponse } from '../../core/sip/message.js';
 import { Described } from './described.js';
+import { Referrals } from './referrals.js';
 import { found, must, Violation } from './violation.js';
 
 /** 64 T1, less what a drifting clock takes off it. */
@@ -61,8 +62,11 @@ interface Dialog {
 }
 
 interface Conversation {
+  readonly callId: string;
   /** The call that it belongs to; '' when it made none. */
   call: string;
+  /** Where the engine made it, the call with its number in it. */
+  readonly leg: string;
   last_ms: number;
   /** CSeq of the engine's INVITE that began it. */
   first_cseq: number;
@@ -71,6 +75,8 @@ interface Conversation {
   /** Requests that came cut short and could still be answered. */
   readonly cut: Set<string>;
   readonly dialogs: Map<string, Dialog>;
+  /** What the engine tells those who have sent it a REFER. */
+  readonly referrals: Referrals;
   /**
    * Tags of those whose 2xx came after a refusal had ended the INVITE, with its SDP: hung up or not, the engine owes
    * them nothing.
@@ -78,13 +84,15 @@ interface Conversation {
   readonly late: Map<string, string>;
   /** The tag of the first peer who answered. */
   first_tag: string;
-  readonly described: Described;
+  described: Described;
 }
 
 export class Wire {
   private readonly conversations = new Map<string, Conversation>();
   private readonly branches = new Set<string>();
-  /** Calls that have ended, and when. */
+  /** Of the engine's INVITEs to itself, by Call-ID: From-tag. Such a Call-ID has two conversations, one at each end. */
+  private readonly selves = new Map<string, string>();
+  /** Calls and legs that have ended, and when. */
   private readonly ended = new Map<string, number>();
 
   /** @param now_ms the true time */
@@ -97,30 +105,37 @@ export class Wire {
 
   /** The engine made a call of that Call-ID's INVITE. */
   called(call: string, callId: string): void {
-    const conversation = this.conversations.get(callId);
+    const conversation = this.conversations.get(this.selves.has(callId) ? farEnd(callId) : callId);
     if (conversation !== undefined) conversation.call = call;
   }
 
-  /** The call has ended. */
+  /** The call has ended, or the leg, `CALL.NUMBER`: it is to be hung up. */
   callEnded(call: string): void {
     // A worker that has come back may ask again about a call that has long ended.
     if (!this.ended.has(call)) this.ended.set(call, this.now_ms());
+  }
+
+  /** It has not: a worker that has come back told first of its beginning only. */
+  goesOn(call: string): void {
+    this.ended.delete(call);
   }
 
   /**
    * A worker comes back. It knows nothing of requests that made no call, or one that is over: to it they are new when
    * they come again. An INVITE of which nobody had decided yet where it goes is among them.
    */
-  cameBack(isIts: (callId: string) => boolean, has: (call: string) => boolean): void {
-    for (const [callId, { call, clients, late, servers }] of this.conversations) {
-      if (!isIts(callId)) continue;
+  cameBack(isIts: (callId: string, call: string) => boolean, has: (call: string) => boolean): void {
+    for (const conversation of this.conversations.values()) {
+      const { call, callId, clients, dialogs, late, servers } = conversation;
+      if (!isIts(callId, call)) continue;
       // The tag in a CANCEL's 200 need not be the INVITE's (9.2 says SHOULD), and is drawn anew.
       for (const server of servers.values()) server.stale ||= server.request.method === 'CANCEL';
       if (has(call)) continue;
       // Who answers its INVITE again is a stranger to it.
-      for (const { answers } of clients.values())
-        for (const [tag, { body }] of answers) late.set(tag, body);
+      for (const { answers } of clients.values()) for (const [tag, { body }] of answers) late.set(tag, body);
       servers.clear();
+      dialogs.clear();
+      conversation.described = new Described();
     }
   }
 
@@ -128,7 +143,9 @@ export class Wire {
 
   /** @param sentBy `host:port` of the socket that it leaves by */
   sent(message: SipRequest | SipResponse, sentBy: string): void {
-    const conversation = this.conversation(message.callId);
+    const self = this.selves.get(message.callId);
+    const far = self !== undefined && (message.kind === 'request') !== (message.fromTag === self);
+    const conversation = this.conversation(message.callId, far);
     try {
       if (message.kind === 'request') this.sentRequest(conversation, message, sentBy);
       else this.sentResponse(conversation, message);
@@ -187,6 +204,7 @@ export class Wire {
       return;
     }
     if (method === 'BYE' && conversation.late.has(toTag)) return;
+    if (method === 'NOTIFY') conversation.referrals.notify(request);
     const dialog = found(conversation.dialogs.get(toTag), `${method}: there is its dialog (12.2)`);
     must(dialog.established, `${method}: its dialog is established (12.2)`);
     must(!dialog.over, `${method}: nothing follows a BYE (15)`);
@@ -229,7 +247,10 @@ export class Wire {
   /** Not before the ACK, or before there can be none any more: Timer H (14.1, 15). */
   private mustBeAcknowledged(server: Server, method: string): void {
     const waited = this.now_ms() - server.finished_ms >= LONG_MS;
-    must(server.acknowledged || waited, `no ${method} before the ACK of ${server.status} or Timer H (14.1, 15)`);
+    must(
+      server.acknowledged || waited,
+      `no ${method} before the ACK of ${server.status} or Timer H (14.1, 15)`,
+    );
   }
 
   private sentCancel(conversation: Conversation, cancel: SipRequest): void {
@@ -293,6 +314,7 @@ export class Wire {
     must(request.toTag === '' || request.toTag === response.toTag, `${what} keeps the To-tag (8.2.6.2)`);
     server.status = status;
     server.last = response.text;
+    if (method === 'REFER') conversation.referrals.answered(request.cseq, status);
     if (status >= 200) server.finished_ms = this.now_ms();
     if (status < 101 || status >= 300) return;
     if (method === 'INVITE' || method === 'UPDATE') {
@@ -310,14 +332,21 @@ export class Wire {
 
   /** A message that arrives at the engine and that its parser takes. */
   received(message: SipRequest | SipResponse): void {
-    const conversation = this.conversation(message.callId);
+    const conversation = this.heardIn(message);
     if (message.kind === 'request') this.receivedRequest(conversation, message);
     else this.receivedResponse(conversation, message);
   }
 
   /** A request arrives at the engine that its parser does not take, and that can be answered. */
   receivedCut(request: SipRequest): void {
-    this.conversation(request.callId).cut.add(serverKey(request));
+    this.heardIn(request).cut.add(serverKey(request));
+  }
+
+  /** The conversation of what comes to the engine: of one with itself, whose tag is in From says at which end. */
+  private heardIn(message: SipRequest | SipResponse): Conversation {
+    const self = this.selves.get(message.callId);
+    const far = self !== undefined && (message.kind === 'request') === (message.fromTag === self);
+    return this.conversation(message.callId, far);
   }
 
   private receivedRequest(conversation: Conversation, request: SipRequest): void {
@@ -333,6 +362,9 @@ export class Wire {
       known.stale ||= this.isForgotten(known);
       return;
     }
+    // Who takes somebody's place belongs to his call.
+    const replaced = request.toTag === '' ? request.header('replaces') : undefined;
+    if (replaced !== undefined && conversation.call === '') conversation.call = this.callOf(replaced);
     conversation.servers.set(key, {
       request,
       came_ms: this.now_ms(),
@@ -364,7 +396,8 @@ export class Wire {
     const first = client.status === 0;
     if (first) client.status = status;
     if (status >= 300 && first) client.to = response.header('to') ?? '';
-    if (method === 'INVITE' && status < 300 && client.status >= 300) conversation.late.set(toTag, response.body);
+    if (method === 'INVITE' && status < 300 && client.status >= 300)
+      conversation.late.set(toTag, response.body);
     if (status >= 300 || client.status >= 300 || (method !== 'INVITE' && method !== 'UPDATE')) return;
     if (method === 'INVITE') {
       if (conversation.first_tag === '') conversation.first_tag = toTag;
@@ -388,23 +421,44 @@ export class Wire {
     return dialog;
   }
 
-  private conversation(callId: string): Conversation {
-    let conversation = this.conversations.get(callId);
+  /** The call of the dialog that a Replaces names; '' when there is none. */
+  private callOf(replaces: string): string {
+    const [callId = ''] = replaces.split(';');
+    for (const key of [callId, farEnd(callId)]) {
+      const named = this.conversations.get(key);
+      for (const tag of named?.dialogs.keys() ?? [])
+        if (replaces.includes(`from-tag=${tag}`)) return named?.call ?? '';
+    }
+    return '';
+  }
+
+  /** The engine is about to call itself by that INVITE. */
+  callsItself(invite: SipRequest): void {
+    this.selves.set(invite.callId, invite.fromTag);
+  }
+
+  /** @param far the end that did not begin it, where the engine has both */
+  private conversation(callId: string, far = false): Conversation {
+    const key = far ? farEnd(callId) : callId;
+    let conversation = this.conversations.get(key);
     if (conversation === undefined) {
-      const call = /^(c\w+-\w+)\.\d+\.\d+\./.exec(callId)?.[1] ?? '';
+      const [, leg = '', call = ''] = far ? [] : (/^((c\w+-\w+)\.\w+)\.\d+\./.exec(callId) ?? []);
       conversation = {
+        callId,
         call,
+        leg,
         last_ms: 0,
         first_cseq: 0,
         clients: new Map(),
         servers: new Map(),
         cut: new Set(),
         dialogs: new Map(),
+        referrals: new Referrals(),
         late: new Map(),
         first_tag: '',
         described: new Described(),
       };
-      this.conversations.set(callId, conversation);
+      this.conversations.set(key, conversation);
     }
     conversation.last_ms = this.now_ms();
     return conversation;
@@ -415,12 +469,14 @@ export class Wire {
   /** Every conversation: no leg outlives its call, no request stays unanswered. Forgets those that are over. */
   everything(): void {
     const now_ms = this.now_ms();
-    for (const [callId, conversation] of this.conversations) {
-      const ended_ms = this.ended.get(conversation.call);
+    for (const [key, conversation] of this.conversations) {
+      const { callId } = conversation;
+      const ended_ms = this.ended.get(conversation.call) ?? this.ended.get(conversation.leg);
       if (ended_ms !== undefined && now_ms - ended_ms > HANG_UP_MS) this.mustBeOver(callId, conversation);
       const goes_on = conversation.call !== '' && ended_ms === undefined;
       if (goes_on || now_ms - Math.max(conversation.last_ms, ended_ms ?? 0) < QUIET_MS) continue;
       this.forget(callId, conversation);
+      this.conversations.delete(key);
     }
     for (const [call, ended_ms] of this.ended) if (now_ms - ended_ms > 4 * QUIET_MS) this.ended.delete(call);
   }
@@ -443,8 +499,13 @@ export class Wire {
       this.branches.delete(client.request.via.branch);
       for (const ack of client.acks.values()) this.branches.delete(/branch=([^;\r]+)/.exec(ack)?.[1] ?? '');
     }
-    this.conversations.delete(callId);
+    if (!this.conversations.has(farEnd(callId))) this.selves.delete(callId);
   }
+}
+
+/** Key of the conversation that the engine has with itself at the end that was called. */
+function farEnd(callId: string): string {
+  return `${callId} far end`;
 }
 
 /** The INVITE of the engine's with that number. */

@@ -236,8 +236,10 @@ export class SimWorker extends SimThread {
 
   /** A route module that takes its time with each leg, and now and then fails. */
   private onLeg(invite: LegInvite, done: (answer: LegAnswer) => void): void {
-    const { call, context, headers, leg, state } = invite;
-    must(context[CONTEXT_PARAM] === CALL_PARAM, "a leg has its call's parameter");
+    const { call, context, headers, leg, role, state } = invite;
+    // A bridge to a dialog of another worker's never was a call of a flow.
+    const param = role === 'target' ? context[CONTEXT_PARAM] || CALL_PARAM : context[CONTEXT_PARAM];
+    must(param === CALL_PARAM, "a leg has its call's parameter");
     this.later(
       this.dice.between(1, LONGEST_ROUTING_MS),
       `leg seen, worker ${this.index}`,
@@ -270,7 +272,8 @@ export class SimWorker extends SimThread {
     const parsed = parseUri(uri);
     const host = parsed?.host ?? '';
     const desk = /^desk(\d+)\.example$/.exec(host)?.[1];
-    if (desk === undefined) return found(host === '' ? [] : [{ host, port: parsed?.port || 5060 }]);
+    const known = host !== '' && !host.endsWith('.example');
+    if (desk === undefined) return found(known ? [{ host, port: parsed?.port || 5060 }] : []);
     const targets = this.dice.chance(2) ? [] : [{ host: `10.2.0.${desk}`, port: 5060 }];
     this.later(this.dice.between(1, 300), `resolved, worker ${this.index}`, uri, () => found(targets));
   }

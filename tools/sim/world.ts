@@ -13,13 +13,13 @@ import { callIdOf, shardOf } from '../../core/sip/shard.js';
 import type { Path } from '../../core/sip/transport.js';
 import { parseUri } from '../../core/sip/uri.js';
 import { TimerWheel } from '../../core/timers.js';
-import { drawProvisioning, FLOWS, PROXIES } from './centre.js';
+import { agentsAddress, drawProvisioning, FLOWS, PROXIES } from './centre.js';
 import { Clock } from './clock.js';
 import { Dice } from './dice.js';
 import { SimDispatcher } from './dispatching.js';
 import { Fork } from './fork.js';
 import { ALL_FAULTS, type Faults, Network, NO_FAULTS } from './network.js';
-import { Agent, Caller, MediaServer } from './people.js';
+import { Agent, Caller, Joiner, MediaServer, Outsider, type Surroundings } from './people.js';
 import { Phone, type PhoneNet } from './phone.js';
 import { Trace } from './trace.js';
 import { must } from './violation.js';
@@ -110,7 +110,14 @@ interface Endpoint {
   receive(message: SipRequest | SipResponse): void;
 }
 
-export class World implements PhoneNet {
+/** Where callers may be sent, and where not. */
+const OUTSIDE = '10.5.';
+const FORBIDDEN = '10.6.0.1';
+const UNKNOWN = 'nobody.example';
+/** Where those call from who take somebody's place, or ask first. */
+const ASIDE = '10.7.';
+
+export class World implements PhoneNet, Surroundings {
   readonly timers = new TimerWheel(START_MS);
   readonly trace: Trace;
   steps = 0;
@@ -131,6 +138,7 @@ export class World implements PhoneNet {
   private readonly agents: number;
   private provisioning: Provisioning;
   private arrived = 0;
+  private joiners = 0;
   private tokens = 0;
   private restarts = 0;
   private next_check = CHECK_EVERYTHING_STEPS;
@@ -207,6 +215,8 @@ export class World implements PhoneNet {
         deciding: (decision) => plant?.decision?.(decision) ?? [decision],
         recording: (record) => plant?.record?.(record) ?? [record],
         ended: (call) => this.wire.callEnded(call),
+        bridged: (call) => this.wire.goesOn(call),
+        bridgeEnded: (call) => this.bridgeEnded(call),
       },
       clock,
       {
@@ -215,7 +225,7 @@ export class World implements PhoneNet {
         chat_dispatch_policy: seed % 2 === 0 ? 'balancing' : 'full-load',
         internal_call_dispatching: true,
         message_timeout_s: 60,
-        transfer: { allow: [ENGINE], to_locations: true },
+        transfer: { allow: [ENGINE, `${OUTSIDE}0.1`, UNKNOWN], to_locations: true },
         tell_states: seesLegs(seed),
         max_rejections: seed % 3 === 0 ? 3 : 10,
         max_calls: 5_000,
@@ -260,7 +270,8 @@ export class World implements PhoneNet {
   /** A call that one side has and the other has not is one that a message under way is about. */
   private bothSides(): void {
     if (this.workers.some(({ alive }) => !alive)) return;
-    let apart = -this.dispatching.dispatcher.acd.calls.size;
+    const { bridges, calls } = this.dispatching.dispatcher.acd;
+    let apart = -calls.size - bridges.size;
     let under_way = 0;
     for (const { b2bua, decisions, reports } of this.workers) {
       apart += b2bua.size;
@@ -272,7 +283,8 @@ export class World implements PhoneNet {
   private everything(): void {
     this.dispatching.audit.everything();
     this.wire.everything();
-    const lately = this.dispatching.dispatcher.acd.calls.size + this.wire.endedLately + this.workers.length;
+    const { bridges, calls } = this.dispatching.dispatcher.acd;
+    const lately = calls.size + bridges.size + this.wire.endedLately + this.workers.length;
     for (const { b2bua } of this.workers) {
       must(b2bua.dialogs <= MOST_DIALOGS * lately, 'dialogs go with their calls');
       must(b2bua.layer.size <= MOST_TRANSACTIONS * lately, 'transactions go with their calls');
@@ -281,6 +293,7 @@ export class World implements PhoneNet {
 
   private nothingIsLeft(): void {
     must(this.dispatching.dispatcher.acd.calls.size === 0, 'no call is left in the dispatcher');
+    must(this.dispatching.dispatcher.acd.bridges.size === 0, 'no bridge is left in the dispatcher');
     must(this.dispatching.timers.size === 0, 'no deadline of the dispatcher is left');
     for (const { b2bua, timers } of this.workers) {
       must(b2bua.size === 0, 'no call is left in the B2BUA');
@@ -315,9 +328,31 @@ export class World implements PhoneNet {
   unacknowledged(phone: Phone): void {
     if (this.isVandalized) return;
     // Nobody can be joined to a caller who does not acknowledge: until he is given up, the leg waits too.
-    const caller = this.endpoints.get(this.callers.get(phone.callId.split('.', 1)[0] ?? '') ?? '');
-    if (!(caller instanceof Phone) || caller.deaf || !caller.acknowledges) return;
+    const caller = this.callerOf(phone.callId.split('.', 1)[0] ?? '');
+    if (caller === undefined || caller.deaf || !caller.acknowledges) return;
     must(false, `the 200 of ${phone.name} (${phone.callId}) is acknowledged`);
+  }
+
+  /** The phone that made the call, or the one whose call was sent on to make it; undefined when it is gone. */
+  private callerOf(call: string): Phone | undefined {
+    for (let id = call; ; ) {
+      const callId = this.callers.get(id) ?? '';
+      const endpoint = this.endpoints.get(callId);
+      if (endpoint !== undefined) return endpoint instanceof Phone ? endpoint : undefined;
+      const before = callId.split('.', 1)[0] ?? '';
+      if (!this.callers.has(before)) return undefined;
+      id = before;
+    }
+  }
+
+  /** What is left of a call that was sent on ends: nobody but its two ends may have ended it. */
+  private bridgeEnded(call: string): void {
+    this.wire.callEnded(call);
+    const ends = [...this.endpoints.values()].filter(
+      (end) => end.callId === this.callers.get(call) || end.callId.startsWith(`${call}.`),
+    );
+    const whole = ends.filter((end) => end instanceof Phone && end.state === 'talking' && !end.isToBlame);
+    must(whole.length < 2, `a bridge ends by one of its ends (${call})`);
   }
 
   forget(who: { readonly callId: string }): void {
@@ -366,7 +401,8 @@ export class World implements PhoneNet {
   private comesBack(worker: SimWorker): void {
     const { workers } = this;
     this.note(`worker ${worker.index}`, 'is replaced');
-    const isIts = (callId: string): boolean => workers[shardOf(callId) % workers.length] === worker;
+    const isIts = (callId: string, call: string): boolean =>
+      workers[shardOf(this.callers.get(call) ?? callId) % workers.length] === worker;
     this.wire.cameBack(isIts, (call) => worker.journal.has(call));
   }
 
@@ -386,16 +422,20 @@ export class World implements PhoneNet {
   }
 
   /** Who receives is the owner of the port, of the public one the last worker; the Call-ID says whose it is. */
-  private toEngine(phone: Phone, text: string, port: number): void {
+  private toEngine(from: { name: string; host: string; port: number }, text: string, port: number): void {
     const { workers } = this;
-    this.note(`${phone.name} ->`, text);
+    const { host } = from;
+    this.note(`${from.name} ->`, text);
     if (!this.dispatching.alive) return this.note('network lost', text);
     const receiver = port === PUBLIC_PORT ? workers.at(-1) : workers[port - WORKER_PORT];
     must(receiver !== undefined, `port ${port} is one of the engine's`);
     const callId = callIdOf(text);
     const owner = callId === undefined ? receiver : (workers[shardOf(callId) % workers.length] as SimWorker);
-    const path = { socket: port === PUBLIC_PORT ? PUBLIC_SOCKET : OWN_SOCKET, host: phone.host, port: 5060 };
+    const path = { socket: port === PUBLIC_PORT ? PUBLIC_SOCKET : OWN_SOCKET, host, port: from.port };
     if (owner === receiver) return owner.receive(text, path);
+    // What comes to a worker's own socket may be part of a dialog that it has with another worker.
+    if (path.socket === OWN_SOCKET && receiver.alive && receiver.b2bua.isOurs(text))
+      return receiver.receive(text, path);
     this.timers.set(this.wakeDelay_ms(), () => owner.receive(text, path));
   }
 
@@ -417,8 +457,18 @@ export class World implements PhoneNet {
     if (message.kind === 'failure' && this.isVandalized) return;
     must(message.kind !== 'failure', 'the engine sends what its own parser takes');
     this.options.datagram?.(text);
-    if (!this.isVandalized) this.wire.sent(message, worker.sentBy(path.socket));
+    const itself = path.host === ENGINE;
+    if (!this.isVandalized) {
+      if (itself && message.kind === 'request' && message.method === 'INVITE' && message.toTag === '')
+        this.wire.callsItself(message);
+      this.wire.sent(message, worker.sentBy(path.socket));
+    }
     if (lost) return this.note('network lost', text);
+    if (itself) {
+      const port = path.socket === PUBLIC_SOCKET ? PUBLIC_PORT : WORKER_PORT + worker.index;
+      const from = { name: `engine, worker ${worker.index}`, host: ENGINE, port };
+      return this.network.send(text, (arrived) => this.toEngine(from, arrived, path.port));
+    }
     this.network.send(text, (arrived) => {
       const heard = arrived.length === text.length ? message : parseMessage(arrived);
       if (heard.kind === 'failure') return;
@@ -434,11 +484,22 @@ export class World implements PhoneNet {
     if (request.method === 'ACK') return undefined;
     const starts = request.method === 'INVITE' && request.toTag === '';
     const phone = (net: PhoneNet, at: string): Phone => {
-      const role = host.startsWith('10.2.') || host.startsWith(PROXIES) ? 'agent' : 'media';
       const user = parseUri(request.uri)?.user ?? '';
-      const made = new Phone(net, role, user, at, request.callId, '', request.body.includes('MSRP'));
-      made.manners = role === 'agent' ? new Agent(made, this.people) : new MediaServer(made, this.people);
-      return made;
+      const made = (role: Phone['role']): Phone =>
+        new Phone(net, role, user, at, request.callId, '', request.body.includes('MSRP'));
+      if (host.startsWith(OUTSIDE)) {
+        const outsider = made('target');
+        outsider.manners = new Outsider(outsider, this.people);
+        return outsider;
+      }
+      if (host.startsWith('10.2.') || host.startsWith(PROXIES)) {
+        const agent = made('agent');
+        agent.manners = new Agent(agent, this.people, this);
+        return agent;
+      }
+      const server = made('media');
+      server.manners = new MediaServer(server, this.people);
+      return server;
     };
     const forks = starts && host.startsWith(PROXIES);
     const endpoint = forks
@@ -474,7 +535,47 @@ export class World implements PhoneNet {
     const uri = `sip:${flow}@${ENGINE}`;
     const phone = new Phone(this, 'caller', `u${number}`, host, `${number}@${host}`, uri, chat);
     this.endpoints.set(phone.callId, phone);
-    phone.manners = new Caller(phone, people);
+    phone.manners = new Caller(phone, people, this);
+  }
+
+  // What people may do to one another.
+
+  target(dice: Dice): string {
+    const roll = dice.between(1, 100);
+    if (roll <= 40) return `<sip:${dice.pick(FLOWS)}@${ENGINE}>`;
+    if (roll <= 45) return `<sip:nowhere@${ENGINE}:${PUBLIC_PORT}>`;
+    if (roll <= 75) return `<sip:o${dice.between(1, 9)}@${OUTSIDE}0.1>`;
+    if (roll <= 88)
+      return `<sip:a${dice.between(1, this.agents)}@${agentsAddress(dice.between(1, this.agents))}>`;
+    if (roll <= 92) return `<sip:x@${FORBIDDEN}>`;
+    if (roll <= 95) return `<sip:x@${UNKNOWN}>`;
+    // A dialog of somebody else's: whoever gets it may know it.
+    if (roll <= 97) return `<sip:o1@${OUTSIDE}0.1?Replaces=7%40there%3Bto-tag%3D1%3Bfrom-tag%3D2>`;
+    return dice.pick(['', '<tel:123>', 'nonsense', `<sip:o1@${OUTSIDE}0.1;method=BYE>`]);
+  }
+
+  flowInsteadOf(replaces: string, dice: Dice): string {
+    return `<sip:${dice.pick(FLOWS)}@${ENGINE}?Replaces=${encodeURIComponent(replaces)}>`;
+  }
+
+  consult(asking: Phone): Phone {
+    return this.joiner(asking, this.people.pick(FLOWS), '');
+  }
+
+  replaced(phone: Phone): void {
+    const { replaces } = phone;
+    if (phone.leaving || replaces === '' || this.arrived >= this.options.calls) return;
+    this.joiner(phone, 'whoever', replaces);
+  }
+
+  /** Another phone of the same person's calls the engine. */
+  private joiner({ chat, user }: Phone, to: string, replaces: string): Phone {
+    const number = ++this.joiners;
+    const host = `${ASIDE}${number & 255}.${1 + ((number >> 8) & 127)}`;
+    const phone = new Phone(this, 'joiner', user, host, `j${number}@${host}`, `sip:${to}@${ENGINE}`, chat);
+    this.endpoints.set(phone.callId, phone);
+    phone.manners = new Joiner(phone, this.people, replaces);
+    return phone;
   }
 
   private manageLater(): void {
@@ -510,6 +611,7 @@ export class World implements PhoneNet {
   /** So that whoever still waits is served: calls are dispatched, and everybody is there. */
   private closeDesk(): void {
     this.command({ kind: 'internal_dispatching', on: true });
+    this.command({ kind: 'load', provisioning: drawProvisioning(this.desk, this.agents, undefined) });
     for (let n = 1; n <= this.agents; n++)
       this.command({ kind: 'agent_login', agent_id: `a${n}`, logged_in: true });
   }
