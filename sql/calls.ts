@@ -83,7 +83,7 @@ export class WaitingCalls implements Waiting<CallRow> {
    * Rows known to be there are updated, and only new ones go through an upsert: an upsert uses up a value of
    * the id's sequence (of 2^31) even when it updates.
    */
-  async write(sql: Sql, rows: CallRow[]): Promise<boolean> {
+  async write(sql: Sql, rows: CallRow[], after: number): Promise<boolean> {
     const gone: string[] = [];
     const fresh = new Columns(this.widths);
     const changed = new Columns(this.widths);
@@ -95,7 +95,7 @@ export class WaitingCalls implements Waiting<CallRow> {
       else changed.add(row.call, row.record);
     }
     const marked = await sql`
-      with ${markApplied(sql, this.writer, last_sequence)}, gone as (
+      with ${markApplied(sql, this.writer, after, last_sequence)}, gone as (
         delete from cc_calls where b2buaid = any(${gone}::text[]) and exists (select 1 from mark)
       ), changed as (
         update cc_calls as c set state = v.state, media = v.media, no_rej = v.no_rej, setup_time = v.setup_time,

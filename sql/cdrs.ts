@@ -45,7 +45,7 @@ export class WaitingCdrs implements Waiting<CdrRow> {
     return row.record;
   }
 
-  async write(sql: Sql, rows: CdrRow[]): Promise<boolean> {
+  async write(sql: Sql, rows: CdrRow[], after: number): Promise<boolean> {
     const caller: string[] = [];
     const received: string[] = [];
     const wait: number[] = [];
@@ -78,7 +78,7 @@ export class WaitingCdrs implements Waiting<CdrRow> {
     }
     // Moments travel as text: the client would turn an array of timestamps into UTC.
     const marked = await sql`
-      with ${markApplied(sql, this.writer, last_sequence, last_cid)}, written as (
+      with ${markApplied(sql, this.writer, after, last_sequence, last_cid)}, written as (
         insert into cc_cdrs (caller, received_timestamp, wait_time, pickup_time, talk_time, flow_id, agent_id,
           call_type, rejected, fstats, cid, media)
         select v.caller, v.received::timestamp, v.wait, v.pickup, v.talk, v.flow, nullif(v.agent, ''),

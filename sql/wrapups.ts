@@ -51,7 +51,7 @@ export class WaitingWrapups implements Waiting<WrapupRow> {
     return row.record;
   }
 
-  async write(sql: Sql, rows: WrapupRow[]): Promise<boolean> {
+  async write(sql: Sql, rows: WrapupRow[], after: number): Promise<boolean> {
     const agents: string[] = [];
     const ends: number[] = [];
     let last_sequence = 0;
@@ -65,7 +65,7 @@ export class WaitingWrapups implements Waiting<WrapupRow> {
     const end = sql.unsafe(quoteIdentifier(this.names.cca_wrapupend_column));
     const id_type = sql.unsafe(this.id_type);
     const marked = await sql`
-      with ${markApplied(sql, this.writer, last_sequence)}, written as (
+      with ${markApplied(sql, this.writer, after, last_sequence)}, written as (
         update ${table} as t set ${end} = v.ends
         from unnest(${agents}::text[], ${ends}::int[]) as v(agent, ends)
         where t.${id} = v.agent::${id_type} and exists (select 1 from mark))

@@ -64,7 +64,7 @@ const between: Record<string, { plant: () => Plant; check: RegExp }> = {
 
 for (const [name, { plant, check }] of Object.entries(between)) {
   t.test(`it is noticed when ${name}`, async (t) => {
-    const { failure } = simulate({ seed: 1, calls: CALLS, faults: 'all', plant: plant() }, () => 0);
+    const { failure } = await simulate({ seed: 1, calls: CALLS, faults: 'all', plant: plant() }, () => 0);
     t.match(failure?.check, check);
     t.ok((failure?.last.length ?? 0) > 10, 'the last events are shown');
   });
@@ -182,7 +182,7 @@ for (const [name, { of, method, broken, check }] of Object.entries(within)) {
     t.teardown(() => {
       methods[method] = sound;
     });
-    const { failure } = simulate({ seed: 1, calls: CALLS, faults: 'all' }, () => 0);
+    const { failure } = await simulate({ seed: 1, calls: CALLS, faults: 'all' }, () => 0);
     t.match(failure?.check, check);
   });
 }

@@ -4,11 +4,10 @@ import { Dispatcher, type DispatcherOptions } from '../../core/acd/dispatcher.js
 import type { StoreRecord } from '../../core/acd/records.js';
 import type { Decision, Report } from '../../core/messages.js';
 import { TimerWheel } from '../../core/timers.js';
-import { recordCodec } from '../../ipc/catalogue.js';
 import { SimAcdJournal } from './acd-journal.js';
 import { Audit } from './audit.js';
 import type { Clock } from './clock.js';
-import { SimLink } from './link.js';
+import { SimRecords } from './records.js';
 import { SimThread } from './thread.js';
 import { must } from './violation.js';
 import type { SimWorker } from './worker.js';
@@ -16,7 +15,6 @@ import type { SimWorker } from './worker.js';
 const SPILL_RETRY_MS = 5;
 /** So few that a stall of the thread leaves reports in the rings. */
 const REPORTS_AT_ONCE = 256;
-const RECORD_LINK_BYTES = 1 << 16;
 
 /** What the dispatcher finds around it. */
 export interface DispatcherWorld {
@@ -36,7 +34,8 @@ export interface DispatcherWorld {
 export class SimDispatcher extends SimThread {
   readonly audit: Audit;
   dispatcher: Dispatcher;
-  private readonly records = new SimLink('dispatcher to store', RECORD_LINK_BYTES, recordCodec);
+  /** Rows for the database, in its journal. */
+  readonly records = new SimRecords();
   private readonly journal = new SimAcdJournal();
   private commanded = false;
 
@@ -150,14 +149,12 @@ export class SimDispatcher extends SimThread {
       for (const told of this.around.deciding(decision)) this.workers[worker]!.decisions.writer.send(told);
     }
     for (const record of out.records) {
-      for (const sent of this.around.recording(record)) this.records.writer.send(sent);
+      for (const sent of this.around.recording(record)) {
+        const stored = this.records.append(sent);
+        this.around.note('record', JSON.stringify(stored));
+        this.audit.stored(stored);
+      }
     }
-    // The audit is the store: it reads what has come through the catalogue.
-    this.records.flush();
-    this.records.reader.drain((record) => {
-      this.around.note('record', JSON.stringify(record));
-      this.audit.stored(record);
-    }, Number.POSITIVE_INFINITY);
     this.audit.turned(out.calls, out.agents, events);
     this.audit.forgetGone();
     out.clear();

@@ -15,12 +15,14 @@ import { parseUri } from '../../core/sip/uri.js';
 import { TimerWheel } from '../../core/timers.js';
 import { agentsAddress, drawProvisioning, FLOWS, PROXIES } from './centre.js';
 import { Clock } from './clock.js';
+import { SimDatabase } from './database.js';
 import { Dice } from './dice.js';
 import { SimDispatcher } from './dispatching.js';
 import { Fork } from './fork.js';
 import { ALL_FAULTS, type Faults, Network, NO_FAULTS } from './network.js';
 import { Agent, Caller, Joiner, MediaServer, Outsider, type Surroundings } from './people.js';
 import { Phone, type PhoneNet } from './phone.js';
+import { SimStore } from './store.js';
 import { Trace } from './trace.js';
 import { must } from './violation.js';
 import { Wire } from './wire.js';
@@ -132,6 +134,10 @@ export class World implements PhoneNet, Surroundings {
   private readonly wire = new Wire(() => this.timers.now_ms);
   private readonly workers: SimWorker[];
   private readonly dispatching: SimDispatcher;
+  private readonly database: SimDatabase;
+  private store: SimStore;
+  /** Somebody waits for a promise that has been settled. */
+  private stirred = false;
   private readonly endpoints = new Map<string, Endpoint>();
   /** Call-ID of the phone that made each of the engine's calls. */
   private readonly callers = new Map<string, string>();
@@ -161,6 +167,14 @@ export class World implements PhoneNet, Surroundings {
       this.makeWorker(index, clock(), machine),
     );
     this.dispatching = this.makeDispatcher(clock());
+    this.database = new SimDatabase(
+      this.timers,
+      new Dice(seed ^ 0x3c6ef372),
+      (text) => this.note('database', text),
+      () => this.arrived < options.calls,
+      options.faults === 'all',
+    );
+    this.store = this.makeStore(new Set());
     this.provisioning = drawProvisioning(this.desk, this.agents, undefined);
     this.command({ kind: 'load', provisioning: this.provisioning });
   }
@@ -235,8 +249,30 @@ export class World implements PhoneNet, Surroundings {
     );
   }
 
+  private makeStore(live_calls: ReadonlySet<string>): SimStore {
+    const { timers } = this;
+    return new SimStore(
+      {
+        now_ms: () => timers.now_ms,
+        after: (ms, act) => {
+          timers.set(ms, act);
+        },
+        stirred: () => {
+          this.stirred = true;
+        },
+        fatal: (error) => {
+          this.note('store', String(error));
+          this.restart();
+        },
+      },
+      this.dispatching.records,
+      this.database,
+      live_calls,
+    );
+  }
+
   /** Runs to the end. @throws when a check fails, a Violation or the broken assertion itself */
-  run(): void {
+  async run(): Promise<void> {
     const { timers } = this;
     this.arriveLater();
     this.manageLater();
@@ -245,6 +281,7 @@ export class World implements PhoneNet, Surroundings {
     let next_ms: number | undefined;
     while ((next_ms = this.due_ms()) !== undefined && next_ms < until_ms) {
       timers.advance(next_ms);
+      if (this.stirred) await this.settled();
       for (const worker of this.workers) worker.tick();
       this.dispatching.tick();
       this.bothSides();
@@ -254,9 +291,27 @@ export class World implements PhoneNet, Surroundings {
       }
       if (this.arrived >= this.options.calls && until_ms === Number.MAX_SAFE_INTEGER)
         until_ms = timers.now_ms + SETTLE_MS;
+      // The store looks for rows for ever.
+      if (this.isOver()) this.store.end();
     }
     this.everything();
     this.nothingIsLeft();
+  }
+
+  /** Lets everything go on that waits for a promise: no time passes meanwhile. */
+  private async settled(): Promise<void> {
+    this.stirred = false;
+    await new Promise(setImmediate);
+  }
+
+  private isOver(): boolean {
+    return (
+      this.arrived >= this.options.calls &&
+      this.dispatching.alive &&
+      this.dispatching.dispatcher.acd.calls.size === 0 &&
+      this.store.idle &&
+      this.timers.size <= 1
+    );
   }
 
   /** When something happens next; undefined when nothing will. */
@@ -283,6 +338,7 @@ export class World implements PhoneNet, Surroundings {
   private everything(): void {
     this.dispatching.audit.everything();
     this.wire.everything();
+    this.dispatching.records.check(this.database.tables);
     const { bridges, calls } = this.dispatching.dispatcher.acd;
     const lately = calls.size + bridges.size + this.wire.endedLately + this.workers.length;
     for (const { b2bua } of this.workers) {
@@ -301,6 +357,7 @@ export class World implements PhoneNet, Surroundings {
       must(b2bua.layer.size === 0, 'no transaction is left');
       must(timers.size === 0, 'no deadline of a worker is left');
     }
+    this.dispatching.records.checkAll(this.database.tables);
     must(this.timers.size === 0, 'nobody waits for anything');
   }
 
@@ -388,9 +445,11 @@ export class World implements PhoneNet, Surroundings {
     this.restarts++;
     for (const worker of workers) worker.endWithProcess();
     dispatching.end();
+    this.store.end();
     timers.set(reaper.between(10, LONGEST_RESTART_MS), () => {
       this.note('process', 'is back');
       dispatching.comeBack();
+      this.store = this.makeStore(new Set(dispatching.dispatcher.acd.calls.keys()));
       for (const worker of workers) {
         worker.relink();
         worker.comeBack();
@@ -618,15 +677,15 @@ export class World implements PhoneNet, Surroundings {
 }
 
 /** Runs one seed. A check that fails is a result, with what led to it. */
-export function simulate(
+export async function simulate(
   options: SimOptions,
   clock_ms: () => number,
-): { result: SimResult; failure: SimFailure | undefined } {
+): Promise<{ result: SimResult; failure: SimFailure | undefined }> {
   const began_ms = clock_ms();
   const world = new World(options);
   let failure: SimFailure | undefined;
   try {
-    world.run();
+    await world.run();
   } catch (error) {
     // Whatever is thrown in here, by a check or by the engine, is what the simulation is to find.
     const check = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -65,14 +65,14 @@ interface Fuzzed {
 }
 
 /** @param clock_ms a clock fine enough to time one message */
-export function fuzz(seed: number, messages: number, clock_ms: () => number): Fuzzed {
+export async function fuzz(seed: number, messages: number, clock_ms: () => number): Promise<Fuzzed> {
   const began_ms = clock_ms();
-  const { errors, failures, read, rewritten, slowest } = fuzzMessages(seed, messages, clock_ms);
+  const { errors, failures, read, rewritten, slowest } = await fuzzMessages(seed, messages, clock_ms);
   const slowest_ms = Math.max(0, ...slowest.map((text) => leastTime_ms(text, clock_ms, TRIES)));
   if (slowest_ms > MOST_MS) failures.push(`${slowest_ms} ms for one message`);
   const growth = worstGrowth(clock_ms, failures);
   const calls = Math.min(MOST_CALLS, Math.ceil(messages / MESSAGES_A_CALL));
-  const centre = simulate({ seed, calls, faults: 'all', damage: mutate }, clock_ms);
+  const centre = await simulate({ seed, calls, faults: 'all', damage: mutate }, clock_ms);
   if (centre.failure !== undefined) failures.push(...centre.failure.last, centre.failure.check);
   const result = {
     seed,
@@ -90,19 +90,23 @@ export function fuzz(seed: number, messages: number, clock_ms: () => number): Fu
 }
 
 /** Real messages: what a centre's phones and its engine say in some calls. */
-function samples(seed: number): string[] {
+async function samples(seed: number): Promise<string[]> {
   const texts = new Set<string>();
   const world = new World({ seed, calls: SAMPLE_CALLS, faults: 'none', datagram: (text) => texts.add(text) });
-  world.run();
+  await world.run();
   const all = [...texts];
   const step = Math.max(1, Math.floor(all.length / SAMPLES));
   return all.filter((_, index) => index % step === 0);
 }
 
 /** The messages alone: each is read from end to end, answered, written again and read once more. */
-export function fuzzMessages(seed: number, messages: number, clock_ms: () => number): FuzzedMessages {
+export async function fuzzMessages(
+  seed: number,
+  messages: number,
+  clock_ms: () => number,
+): Promise<FuzzedMessages> {
   const dice = new Dice(seed ^ 0x7f4a7c15);
-  const real = samples(seed);
+  const real = await samples(seed);
   const slowest = new Slowest();
   const failures: string[] = [];
   let read = 0;
