@@ -102,7 +102,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
   isOurs(text: string): boolean {
     const message = parseMessage(text);
     if (message.kind === 'failure') return false;
-    if (message.kind === 'response') return this.layer.awaits(message);
+    if (this.layer.knows(message)) return true;
+    if (message.kind === 'response') return false;
     return this.sessions.get(registryKey(message.toTag))?.dialog.callId === message.callId;
   }
 
