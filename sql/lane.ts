@@ -77,7 +77,7 @@ export function markApplied(sql: Sql, writer: string, after: number, sequence: n
 }
 
 /** Repeating does not help: the database holds another sequence than this engine has written last. */
-class ForeignWriter extends Error {}
+export class ForeignWriter extends Error {}
 
 type Attempt = 'written' | 'given up' | { refused: unknown };
 

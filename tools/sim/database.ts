@@ -73,8 +73,17 @@ export class SimDatabase {
     });
   }
 
-  /** What a client of it, a process, has: `heard` is asked before an answer comes, and told afterwards. */
-  client(hears: () => boolean, stirred: () => void): LaneDatabase<Tables> {
+  /**
+   * What a client of it, a process, has.
+   * @param hears whether the process lives
+   * @param stirred told after an answer has come
+   * @param broken told of what goes wrong in a statement of which nobody hears
+   */
+  client(
+    hears: () => boolean,
+    stirred: () => void,
+    broken: (error: unknown) => void,
+  ): LaneDatabase<Tables> {
     return {
       key: 'db_url',
       place: 'the simulation',
@@ -90,8 +99,8 @@ export class SimDatabase {
             if (this.away) return failed();
             if (this.dice.chance(UNHEARD)) {
               // Carried out before the connection broke, or after that.
-              if (this.dice.chance(50)) void work(this.tables);
-              else this.timers.set(this.takes_ms(), () => void work(this.tables));
+              if (this.dice.chance(50)) work(this.tables).catch(broken);
+              else this.timers.set(this.takes_ms(), () => work(this.tables).catch(broken));
               return failed();
             }
             const done = work(this.tables);

@@ -41,6 +41,8 @@ export class SimStore {
   private alive = true;
   /** Number of the last record that was read. */
   private read_seq = 0;
+  /** Number of the last record of which it is known that all tables have it, and those before it. */
+  private written_seq = 0;
 
   /** @param live_calls calls that the journal brought back: their rows of cc_calls stay */
   constructor(
@@ -60,7 +62,7 @@ export class SimStore {
 
   /** Whether everything is in the database. */
   get idle(): boolean {
-    return this.read_seq >= this.records.last_seq && this.writer?.waiting === 0;
+    return this.written_seq >= this.records.last_seq;
   }
 
   /** Reads where each table stands, as soon as the database is there. */
@@ -93,9 +95,9 @@ export class SimStore {
           tables.cdrs.push(row);
         }),
         call_lane: this.lane(tables, 'cc_calls', calls, ({ call, fresh, record }: CallRow) => {
-          must(record === undefined || fresh || tables.calls.has(call), 'a row that is updated is there');
           if (record === undefined) tables.calls.delete(call);
-          else tables.calls.set(call, record);
+          // As in SQL, an update of a row that is not there does nothing.
+          else if (fresh || tables.calls.has(call)) tables.calls.set(call, record);
         }),
         wrapup_lane: this.lane(tables, 'cc_agents', wrapups, ({ record }: WrapupRow) => {
           tables.wrapups.set(record.agent_id, record.ends_ms);
@@ -142,6 +144,7 @@ export class SimStore {
     return this.database.client(
       () => this.alive,
       () => this.around.stirred(),
+      (error) => this.around.fatal(error),
     );
   }
 
@@ -178,10 +181,21 @@ export class SimStore {
 
   private look(): void {
     const { records, writer } = this;
-    if (writer === undefined || writer.waiting > MAX_WAITING || this.read_seq >= records.last_seq) return;
+    if (writer === undefined || writer.waiting > MAX_WAITING) return;
+    if (this.read_seq >= records.last_seq) return this.settle(writer);
     records.read(this.read_seq, (record: StoreRecord, sequence) => {
       this.read_seq = sequence;
       writer.push(record, sequence);
+    });
+    this.around.stirred();
+  }
+
+  /** All has been read: once nothing waits, what is under way is waited for. */
+  private settle(writer: Writer): void {
+    const { read_seq } = this;
+    if (writer.waiting > 0 || this.written_seq >= read_seq) return;
+    void writer.flush().then(() => {
+      if (this.alive) this.written_seq = read_seq;
     });
     this.around.stirred();
   }

@@ -13,6 +13,7 @@ import { callIdOf, shardOf } from '../../core/sip/shard.js';
 import type { Path } from '../../core/sip/transport.js';
 import { parseUri } from '../../core/sip/uri.js';
 import { TimerWheel } from '../../core/timers.js';
+import { ForeignWriter } from '../../sql/lane.js';
 import { agentsAddress, drawProvisioning, FLOWS, PROXIES } from './centre.js';
 import { Clock } from './clock.js';
 import { SimDatabase } from './database.js';
@@ -138,6 +139,8 @@ export class World implements PhoneNet, Surroundings {
   private store: SimStore;
   /** Somebody waits for a promise that has been settled. */
   private stirred = false;
+  /** What went wrong where nobody could be told at once. */
+  private broken: unknown;
   private readonly endpoints = new Map<string, Endpoint>();
   /** Call-ID of the phone that made each of the engine's calls. */
   private readonly callers = new Map<string, string>();
@@ -262,7 +265,9 @@ export class World implements PhoneNet, Surroundings {
         },
         fatal: (error) => {
           this.note('store', String(error));
-          this.restart();
+          // A statement that has outlived its process: the next start knows of it.
+          if (!(error instanceof ForeignWriter)) this.broken = error;
+          else if (this.dispatching.alive) this.restart();
         },
       },
       this.dispatching.records,
@@ -282,6 +287,7 @@ export class World implements PhoneNet, Surroundings {
     while ((next_ms = this.due_ms()) !== undefined && next_ms < until_ms) {
       timers.advance(next_ms);
       if (this.stirred) await this.settled();
+      if (this.broken !== undefined) throw this.broken;
       for (const worker of this.workers) worker.tick();
       this.dispatching.tick();
       this.bothSides();
@@ -338,7 +344,9 @@ export class World implements PhoneNet, Surroundings {
   private everything(): void {
     this.dispatching.audit.everything();
     this.wire.everything();
-    this.dispatching.records.check(this.database.tables);
+    const { records } = this.dispatching;
+    if (this.store.idle) records.checkAll(this.database.tables);
+    else records.check(this.database.tables);
     const { bridges, calls } = this.dispatching.dispatcher.acd;
     const lately = calls.size + bridges.size + this.wire.endedLately + this.workers.length;
     for (const { b2bua } of this.workers) {
