@@ -79,11 +79,7 @@ export class SimDatabase {
    * @param stirred told after an answer has come
    * @param broken told of what goes wrong in a statement of which nobody hears
    */
-  client(
-    hears: () => boolean,
-    stirred: () => void,
-    broken: (error: unknown) => void,
-  ): LaneDatabase<Tables> {
+  client(hears: () => boolean, stirred: () => void, broken: (error: unknown) => void): LaneDatabase<Tables> {
     return {
       key: 'db_url',
       place: 'the simulation',

@@ -70,8 +70,8 @@ export class SimWorker extends SimThread {
   private deaths = 0;
   /** What the turn does to the world outside, in order, once what it took in is safe. */
   private outbox: ((lost: boolean) => void)[] = [];
-  /** Datagrams that came while it was dead. */
-  private readonly kept: { text: string; path: Path }[] = [];
+  /** What came while it was dead. */
+  private readonly kept: (() => void)[] = [];
 
   constructor(
     readonly index: number,
@@ -106,10 +106,7 @@ export class SimWorker extends SimThread {
 
   /** A datagram has come to it, by its own socket or by the one that received it for all. */
   receive(text: string, path: Path): void {
-    if (!this.alive) {
-      this.kept.push({ text, path });
-      return;
-    }
+    if (!this.alive) return this.whenBack(() => this.receive(text, path));
     this.turn(() => {
       this.outbox.push(() => this.around.received(text));
       this.b2bua.receive(text, path);
@@ -138,7 +135,12 @@ export class SimWorker extends SimThread {
     this.alive = true;
     this.turn(() => this.b2bua.askAgain());
     this.ring();
-    for (const { text, path } of this.kept.splice(0)) this.receive(text, path);
+    for (const act of this.kept.splice(0)) act();
+  }
+
+  /** It is dead: that is done once another has taken its place. */
+  whenBack(act: () => void): void {
+    this.kept.push(act);
   }
 
   /** Address of one of its sockets. */

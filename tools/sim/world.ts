@@ -496,13 +496,19 @@ export class World implements PhoneNet, Surroundings {
     if (!this.dispatching.alive) return this.note('network lost', text);
     const receiver = port === PUBLIC_PORT ? workers.at(-1) : workers[port - WORKER_PORT];
     must(receiver !== undefined, `port ${port} is one of the engine's`);
+    const path = { socket: port === PUBLIC_PORT ? PUBLIC_SOCKET : OWN_SOCKET, host, port: from.port };
+    this.arrive(receiver, text, path);
+  }
+
+  private arrive(receiver: SimWorker, text: string, path: Path): void {
+    const { workers } = this;
+    if (path.socket === OWN_SOCKET && !receiver.alive)
+      return receiver.whenBack(() => this.arrive(receiver, text, path));
     const callId = callIdOf(text);
     const owner = callId === undefined ? receiver : (workers[shardOf(callId) % workers.length] as SimWorker);
-    const path = { socket: port === PUBLIC_PORT ? PUBLIC_SOCKET : OWN_SOCKET, host, port: from.port };
     if (owner === receiver) return owner.receive(text, path);
     // What comes to a worker's own socket may be part of a dialog that it has with another worker.
-    if (path.socket === OWN_SOCKET && receiver.alive && receiver.b2bua.isOurs(text))
-      return receiver.receive(text, path);
+    if (path.socket === OWN_SOCKET && receiver.b2bua.isOurs(text)) return receiver.receive(text, path);
     this.timers.set(this.wakeDelay_ms(), () => owner.receive(text, path));
   }
 
