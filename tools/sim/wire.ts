@@ -406,7 +406,8 @@ export class Wire {
         client.answers.set(toTag, response);
       }
     }
-    this.dialog(conversation, toTag, response).established = true;
+    // To a worker that has come back without that call he is a stranger.
+    if (!conversation.late.has(toTag)) this.dialog(conversation, toTag, response).established = true;
   }
 
   /** The dialog with that peer, who has shown his Contact. */
