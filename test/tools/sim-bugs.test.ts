@@ -8,6 +8,8 @@ import { Statistics } from '../../core/acd/statistics.js';
 import type { Decision, Report } from '../../core/messages.js';
 import { OwnDescription } from '../../core/sip/own-description.js';
 import { OwnInvite } from '../../core/sip/own-invite.js';
+import { Referral } from '../../core/sip/referral.js';
+import { Writer } from '../../sql/writer.js';
 import { type Plant, simulate } from '../../tools/sim/world.js';
 
 const CALLS = 2_000;
@@ -46,6 +48,10 @@ const between: Record<string, { plant: () => Plant; check: RegExp }> = {
   'a worker that came back keeps quiet about a call': {
     plant: () => ({ report: nth<Report>(5, ({ kind }) => kind === 'resumed', lost) }),
     check: /comes back with all its calls/,
+  },
+  'the end of a bridge is never told': {
+    plant: () => ({ report: nth<Report>(2, ({ kind }) => kind === 'bridge_ended', lost) }),
+    check: /have the same calls/,
   },
   'no ACK is ever sent': { plant: () => ({ sent: unsent('ACK ') }), check: /acknowledged/ },
   'no CANCEL is ever sent': { plant: () => ({ sent: unsent('CANCEL ') }), check: /is cancelled/ },
@@ -164,6 +170,32 @@ const within: Record<
         return sound.call(this, sdp, sentBy);
       },
     check: /one more with each change/,
+  },
+  'an INVITE does not wait for the ACK of a refusal': {
+    of: OwnInvite,
+    method: 'refusing',
+    broken: () => () => {},
+    check: /no INVITE before the ACK of/,
+  },
+  'who has transferred does not hear how it went': {
+    of: Referral,
+    method: 'tell',
+    broken: (sound) =>
+      function (status, heard) {
+        if (status < 200) sound.call(this, status, heard);
+        else heard?.();
+      },
+    check: /is told how it went/,
+  },
+  'rows that the database has are written again after a restart': {
+    of: Writer,
+    method: 'push',
+    broken: (sound) =>
+      function (record, sequence) {
+        this.parts.applied.cdrs = 0;
+        sound.call(this, record, sequence);
+      },
+    check: /each CDR is written once/,
   },
   'a fork that answered second is not hung up': {
     of: OwnInvite,
