@@ -1,7 +1,7 @@
 /** `sip-acd sim`: the engine in virtual time among people and a network that do everything wrong. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { fuzz } from './sim/fuzz/fuzz.js';
-import { type SimFailure, simulate } from './sim/world.js';
+import { type SimFailure, simulate } from './sim/simulate.js';
 
 interface Flags {
   seed: number;

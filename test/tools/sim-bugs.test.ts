@@ -10,7 +10,8 @@ import { OwnDescription } from '../../core/sip/own-description.js';
 import { OwnInvite } from '../../core/sip/own-invite.js';
 import { Referral } from '../../core/sip/referral.js';
 import { Writer } from '../../sql/writer.js';
-import { type Plant, simulate } from '../../tools/sim/world.js';
+import type { Plant } from '../../tools/sim/options.js';
+import { simulate } from '../../tools/sim/simulate.js';
 
 const CALLS = 2_000;
 

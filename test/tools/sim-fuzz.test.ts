@@ -6,7 +6,7 @@ import { generate } from '../../tools/sim/fuzz/grammar.js';
 import { mutate } from '../../tools/sim/fuzz/mutation.js';
 import { readEverything } from '../../tools/sim/fuzz/read.js';
 import { isWritable, reading, rewrite } from '../../tools/sim/fuzz/rewrite.js';
-import { simulate } from '../../tools/sim/world.js';
+import { simulate } from '../../tools/sim/simulate.js';
 
 t.test(
   '20,000 damaged messages: each is read or refused, and what is read reads the same when written again',

@@ -1,6 +1,6 @@
 /** The simulator itself: seeds that pass and repeat themselves. */
 import t from 'tap';
-import { simulate } from '../../tools/sim/world.js';
+import { simulate } from '../../tools/sim/simulate.js';
 
 /** Time is virtual; how long it took is nobody's business here. */
 const NO_CLOCK = (): number => 0;

@@ -2,27 +2,20 @@
  * A whole centre in one thread and virtual time: the engine's own B2BUAs and dispatcher, joined by its rings and its
  * message catalogue, among simulated phones on a network that fails. A seed decides everything that happens.
  */
-import type { Command } from '../../core/acd/commands.js';
-import type { Provisioning } from '../../core/acd/provisioning.js';
-import type { StoreRecord } from '../../core/acd/records.js';
-import type { Decision, Report } from '../../core/messages.js';
-import { flatten } from '../../core/sip/bytes.js';
-import type { SipRequest, SipResponse } from '../../core/sip/message.js';
 import { parseMessage } from '../../core/sip/parser.js';
 import { callIdOf, shardOf } from '../../core/sip/shard.js';
 import type { Path } from '../../core/sip/transport.js';
-import { parseUri } from '../../core/sip/uri.js';
 import { TimerWheel } from '../../core/timers.js';
 import { ForeignWriter } from '../../sql/lane.js';
-import { agentsAddress, drawProvisioning, FLOWS, PROXIES } from './centre.js';
 import { Clock } from './clock.js';
 import { SimDatabase } from './database.js';
+import { Desk } from './desk.js';
 import { Dice } from './dice.js';
 import { SimDispatcher } from './dispatching.js';
-import { Fork } from './fork.js';
+import { Neighbours, OUTSIDE, UNKNOWN } from './neighbours.js';
 import { ALL_FAULTS, type Faults, Network, NO_FAULTS } from './network.js';
-import { Agent, Caller, Joiner, MediaServer, Outsider, type Surroundings } from './people.js';
-import { Phone, type PhoneNet } from './phone.js';
+import type { SimOptions } from './options.js';
+import type { Phone, PhoneNet } from './phone.js';
 import { SimStore } from './store.js';
 import { Trace } from './trace.js';
 import { must } from './violation.js';
@@ -62,65 +55,12 @@ const SETTLE_MS = 3_000_000;
 const MOST_DIALOGS = 20;
 const MOST_TRANSACTIONS = 400;
 
-/** What becomes of a message on its way: itself, nothing, twice, another. */
-export interface Plant {
-  record?: (record: StoreRecord) => StoreRecord[];
-  report?: (report: Report) => Report[];
-  decision?: (decision: Decision) => Decision[];
-  /** Of the engine's datagrams. */
-  sent?: (text: string) => string[];
-}
-
-export interface SimOptions {
-  seed: number;
-  calls: number;
-  faults: 'all' | 'none';
-  /** Gets the trace, line by line. */
-  write?: (line: string) => void;
-  /** Gets every message as it is sent. */
-  datagram?: (text: string) => void;
-  /** Makes a damaged copy of a datagram, which the engine gets besides: of one of five. `other` is another one. */
-  damage?: (text: string, other: string, dice: Dice) => string;
-  /** A bug, to see the checks fail. */
-  plant?: Plant;
-}
-
-export interface SimResult {
-  seed: number;
-  calls: number;
-  steps: number;
-  violations: number;
-  virtual_seconds: number;
-  wall_seconds: number;
-  trace_hash: string;
-}
-
-export interface SimFailure {
-  step: number;
-  check: string;
-  last: string[];
-}
-
 /** Whether a route module sees each leg before it is made. */
 function seesLegs(seed: number): boolean {
   return seed % 5 === 2;
 }
 
-/** Somebody at the other end of a Call-ID. */
-interface Endpoint {
-  readonly name: string;
-  readonly callId: string;
-  receive(message: SipRequest | SipResponse): void;
-}
-
-/** Where callers may be sent, and where not. */
-const OUTSIDE = '10.5.';
-const FORBIDDEN = '10.6.0.1';
-const UNKNOWN = 'nobody.example';
-/** Where those call from who take somebody's place, or ask first. */
-const ASIDE = '10.7.';
-
-export class World implements PhoneNet, Surroundings {
+export class World implements PhoneNet {
   readonly timers = new TimerWheel(START_MS);
   readonly trace: Trace;
   steps = 0;
@@ -141,20 +81,15 @@ export class World implements PhoneNet, Surroundings {
   private stirred = false;
   /** What went wrong where nobody could be told at once. */
   private broken: unknown;
-  private readonly endpoints = new Map<string, Endpoint>();
-  /** Call-ID of the phone that made each of the engine's calls. */
-  private readonly callers = new Map<string, string>();
-  private readonly agents: number;
-  private provisioning: Provisioning;
+  private readonly neighbours: Neighbours;
+  private readonly management: Desk;
   private arrived = 0;
-  private joiners = 0;
   private tokens = 0;
   private restarts = 0;
   private next_check = CHECK_EVERYTHING_STEPS;
 
   constructor(private readonly options: SimOptions) {
     const { seed } = options;
-    this.agents = AGENTS[seed % AGENTS.length] as number;
     this.trace = new Trace(options.write);
     this.people = new Dice(seed);
     this.desk = new Dice(seed ^ 0x5bd1e995);
@@ -178,8 +113,21 @@ export class World implements PhoneNet, Surroundings {
       options.faults === 'all',
     );
     this.store = this.makeStore(new Set());
-    this.provisioning = drawProvisioning(this.desk, this.agents, undefined);
-    this.command({ kind: 'load', provisioning: this.provisioning });
+    const goesOn = (): boolean => this.arrived < options.calls;
+    const agents = AGENTS[seed % AGENTS.length] as number;
+    this.neighbours = new Neighbours(this, this.people, agents, goesOn);
+    this.management = new Desk(
+      {
+        timers: this.timers,
+        command: (command) => this.dispatching.command(command),
+        alive: () => this.dispatching.alive,
+        goesOn,
+        calls: () => this.dispatching.dispatcher.acd.calls.keys(),
+      },
+      this.desk,
+      agents,
+    );
+    this.management.load();
   }
 
   private makeWorker(index: number, clock: Clock, dice: Dice): SimWorker {
@@ -197,7 +145,7 @@ export class World implements PhoneNet, Surroundings {
         },
         reporting: (report) => plant?.report?.(report) ?? [report],
         called: (call, callId) => {
-          this.callers.set(call, flatten(callId));
+          this.neighbours.called(call, callId);
           this.wire.called(call, callId);
         },
         ringDispatcher: () => this.dispatching.ring(),
@@ -233,7 +181,10 @@ export class World implements PhoneNet, Surroundings {
         recording: (record) => plant?.record?.(record) ?? [record],
         ended: (call) => this.wire.callEnded(call),
         bridged: (call) => this.wire.goesOn(call),
-        bridgeEnded: (call) => this.bridgeEnded(call),
+        bridgeEnded: (call) => {
+          this.wire.callEnded(call);
+          this.neighbours.bridgeEnded(call);
+        },
       },
       clock,
       {
@@ -280,7 +231,7 @@ export class World implements PhoneNet, Surroundings {
   async run(): Promise<void> {
     const { timers } = this;
     this.arriveLater();
-    this.manageLater();
+    this.management.manageLater();
     if (this.faults.restarted) this.restartLater();
     let until_ms = Number.MAX_SAFE_INTEGER;
     let next_ms: number | undefined;
@@ -393,35 +344,13 @@ export class World implements PhoneNet, Surroundings {
   unacknowledged(phone: Phone): void {
     if (this.isVandalized) return;
     // Nobody can be joined to a caller who does not acknowledge: until he is given up, the leg waits too.
-    const caller = this.callerOf(phone.callId.split('.', 1)[0] ?? '');
+    const caller = this.neighbours.callerOf(phone.callId.split('.', 1)[0] ?? '');
     if (caller === undefined || caller.deaf || !caller.acknowledges) return;
     must(false, `the 200 of ${phone.name} (${phone.callId}) is acknowledged`);
   }
 
-  /** The phone that made the call, or the one whose call was sent on to make it; undefined when it is gone. */
-  private callerOf(call: string): Phone | undefined {
-    for (let id = call; ; ) {
-      const callId = this.callers.get(id) ?? '';
-      const endpoint = this.endpoints.get(callId);
-      if (endpoint !== undefined) return endpoint instanceof Phone ? endpoint : undefined;
-      const before = callId.split('.', 1)[0] ?? '';
-      if (!this.callers.has(before)) return undefined;
-      id = before;
-    }
-  }
-
-  /** What is left of a call that was sent on ends: nobody but its two ends may have ended it. */
-  private bridgeEnded(call: string): void {
-    this.wire.callEnded(call);
-    const ends = [...this.endpoints.values()].filter(
-      (end) => end.callId === this.callers.get(call) || end.callId.startsWith(`${call}.`),
-    );
-    const whole = ends.filter((end) => end instanceof Phone && end.state === 'talking' && !end.isToBlame);
-    must(whole.length < 2, `a bridge ends by one of its ends (${call})`);
-  }
-
   forget(who: { readonly callId: string }): void {
-    this.endpoints.delete(who.callId);
+    this.neighbours.forget(who.callId);
   }
 
   /** A worker has died: the dispatcher learns it, and a little later another takes its place. */
@@ -469,7 +398,7 @@ export class World implements PhoneNet, Surroundings {
     const { workers } = this;
     this.note(`worker ${worker.index}`, 'is replaced');
     const isIts = (callId: string, call: string): boolean =>
-      workers[shardOf(this.callers.get(call) ?? callId) % workers.length] === worker;
+      workers[shardOf(this.neighbours.callIdOf(call) ?? callId) % workers.length] === worker;
     this.wire.cameBack(isIts, (call) => worker.journal.has(call));
   }
 
@@ -545,174 +474,21 @@ export class World implements PhoneNet, Surroundings {
     this.network.send(text, (arrived) => {
       const heard = arrived.length === text.length ? message : parseMessage(arrived);
       if (heard.kind === 'failure') return;
-      let endpoint = this.endpoints.get(heard.callId);
-      if (endpoint === undefined && heard.kind === 'request') endpoint = this.ring(heard, path.host);
+      let endpoint = this.neighbours.find(heard.callId);
+      if (endpoint === undefined && heard.kind === 'request')
+        endpoint = this.neighbours.ring(heard, path.host);
       this.note(`${endpoint?.name ?? path.host} <-`, arrived);
       endpoint?.receive(heard);
     });
   }
 
-  /** A phone for an INVITE that starts a leg, or for a request in a dialog long forgotten: it answers 481. */
-  private ring(request: SipRequest, host: string): Endpoint | undefined {
-    if (request.method === 'ACK') return undefined;
-    const starts = request.method === 'INVITE' && request.toTag === '';
-    const phone = (net: PhoneNet, at: string): Phone => {
-      const user = parseUri(request.uri)?.user ?? '';
-      const made = (role: Phone['role']): Phone =>
-        new Phone(net, role, user, at, request.callId, '', request.body.includes('MSRP'));
-      if (host.startsWith(OUTSIDE)) {
-        const outsider = made('target');
-        outsider.manners = new Outsider(outsider, this.people);
-        return outsider;
-      }
-      if (host.startsWith('10.2.') || host.startsWith(PROXIES)) {
-        const agent = made('agent');
-        agent.manners = new Agent(agent, this.people, this);
-        return agent;
-      }
-      const server = made('media');
-      server.manners = new MediaServer(server, this.people);
-      return server;
-    };
-    const forks = starts && host.startsWith(PROXIES);
-    const endpoint = forks
-      ? new Fork(this, request, this.people, (net, index) =>
-          phone(net, `10.2.${index + 1}.${host.slice(host.lastIndexOf('.') + 1)}`),
-        )
-      : phone(this, host);
-    this.endpoints.set(request.callId, endpoint);
-    if (!starts && endpoint instanceof Phone) endpoint.end();
-    return endpoint;
-  }
-
   // What happens by itself.
-
-  private command(command: Command): void {
-    this.dispatching.command(command);
-  }
 
   private arriveLater(): void {
     if (this.arrived >= this.options.calls) return;
     this.timers.set(this.people.between(1, 2 * ARRIVAL_GAP_MS), () => {
-      this.callArrives();
+      this.neighbours.callArrives(++this.arrived);
       this.arriveLater();
     });
   }
-
-  private callArrives(): void {
-    const { people } = this;
-    const number = ++this.arrived;
-    const flow = people.chance(1) ? 'nowhere' : people.pick(FLOWS);
-    const host = `10.1.${number & 255}.${1 + ((number >> 8) & 127)}`;
-    const chat = flow === 'chat' || people.chance(3);
-    const uri = `sip:${flow}@${ENGINE}`;
-    const phone = new Phone(this, 'caller', `u${number}`, host, `${number}@${host}`, uri, chat);
-    this.endpoints.set(phone.callId, phone);
-    phone.manners = new Caller(phone, people, this);
-  }
-
-  // What people may do to one another.
-
-  target(dice: Dice): string {
-    const roll = dice.between(1, 100);
-    if (roll <= 40) return `<sip:${dice.pick(FLOWS)}@${ENGINE}>`;
-    if (roll <= 45) return `<sip:nowhere@${ENGINE}:${PUBLIC_PORT}>`;
-    if (roll <= 75) return `<sip:o${dice.between(1, 9)}@${OUTSIDE}0.1>`;
-    if (roll <= 88)
-      return `<sip:a${dice.between(1, this.agents)}@${agentsAddress(dice.between(1, this.agents))}>`;
-    if (roll <= 92) return `<sip:x@${FORBIDDEN}>`;
-    if (roll <= 95) return `<sip:x@${UNKNOWN}>`;
-    // A dialog of somebody else's: whoever gets it may know it.
-    if (roll <= 97) return `<sip:o1@${OUTSIDE}0.1?Replaces=7%40there%3Bto-tag%3D1%3Bfrom-tag%3D2>`;
-    return dice.pick(['', '<tel:123>', 'nonsense', `<sip:o1@${OUTSIDE}0.1;method=BYE>`]);
-  }
-
-  flowInsteadOf(replaces: string, dice: Dice): string {
-    return `<sip:${dice.pick(FLOWS)}@${ENGINE}?Replaces=${encodeURIComponent(replaces)}>`;
-  }
-
-  consult(asking: Phone): Phone {
-    return this.joiner(asking, this.people.pick(FLOWS), '');
-  }
-
-  replaced(phone: Phone): void {
-    const { replaces } = phone;
-    if (phone.leaving || replaces === '' || this.arrived >= this.options.calls) return;
-    this.joiner(phone, 'whoever', replaces);
-  }
-
-  /** Another phone of the same person's calls the engine. */
-  private joiner({ chat, user }: Phone, to: string, replaces: string): Phone {
-    const number = ++this.joiners;
-    const host = `${ASIDE}${number & 255}.${1 + ((number >> 8) & 127)}`;
-    const phone = new Phone(this, 'joiner', user, host, `j${number}@${host}`, `sip:${to}@${ENGINE}`, chat);
-    this.endpoints.set(phone.callId, phone);
-    phone.manners = new Joiner(phone, this.people, replaces);
-    return phone;
-  }
-
-  private manageLater(): void {
-    this.timers.set(this.desk.between(100, 4_000), () => {
-      if (this.dispatching.alive) {
-        if (this.arrived >= this.options.calls) return this.closeDesk();
-        this.manage();
-      }
-      this.manageLater();
-    });
-  }
-
-  private manage(): void {
-    const { desk } = this;
-    const roll = desk.between(1, 100);
-    const agent_id = `a${desk.between(1, this.agents)}`;
-    if (roll <= 70) this.command({ kind: 'agent_login', agent_id, logged_in: desk.chance(75) });
-    else if (roll <= 80) {
-      this.provisioning = drawProvisioning(desk, this.agents, this.provisioning);
-      this.command({ kind: 'load', provisioning: this.provisioning });
-    } else if (roll <= 82) this.command({ kind: 'release_agent', agent_id });
-    else if (roll <= 84) {
-      const calls = [...this.dispatching.dispatcher.acd.calls.keys()];
-      if (calls.length > 0) this.command({ kind: 'end_call', call: desk.pick(calls) });
-    } else if (roll <= 87) this.command({ kind: 'internal_dispatching', on: desk.chance(40) });
-    else if (roll <= 95) this.command({ kind: 'internal_dispatching', on: true });
-    else if (roll <= 99) {
-      const call = this.dispatching.dispatcher.acd.calls.keys().next().value;
-      if (call !== undefined) this.command({ kind: 'dispatch', call, agent_id });
-    } else this.command({ kind: 'reset_stats' });
-  }
-
-  /** So that whoever still waits is served: calls are dispatched, and everybody is there. */
-  private closeDesk(): void {
-    this.command({ kind: 'internal_dispatching', on: true });
-    this.command({ kind: 'load', provisioning: drawProvisioning(this.desk, this.agents, undefined) });
-    for (let n = 1; n <= this.agents; n++)
-      this.command({ kind: 'agent_login', agent_id: `a${n}`, logged_in: true });
-  }
-}
-
-/** Runs one seed. A check that fails is a result, with what led to it. */
-export async function simulate(
-  options: SimOptions,
-  clock_ms: () => number,
-): Promise<{ result: SimResult; failure: SimFailure | undefined }> {
-  const began_ms = clock_ms();
-  const world = new World(options);
-  let failure: SimFailure | undefined;
-  try {
-    await world.run();
-  } catch (error) {
-    // Whatever is thrown in here, by a check or by the engine, is what the simulation is to find.
-    const check = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    failure = { step: world.steps, check, last: world.trace.last() };
-  }
-  const result = {
-    seed: options.seed,
-    calls: options.calls,
-    steps: world.steps,
-    violations: failure === undefined ? 0 : 1,
-    virtual_seconds: Math.round(world.virtual_seconds * 1000) / 1000,
-    wall_seconds: Math.round((clock_ms() - began_ms) / 10) / 100,
-    trace_hash: world.trace.digest(),
-  };
-  return { result, failure };
 }

@@ -5,7 +5,8 @@
 import type { SipRequest, SipResponse } from '../../../core/sip/message.js';
 import { parseMessage } from '../../../core/sip/parser.js';
 import { Dice } from '../dice.js';
-import { simulate, World } from '../world.js';
+import { simulate } from '../simulate.js';
+import { World } from '../world.js';
 import { generate } from './grammar.js';
 import { type Growth, growthOf, growths, leastTime_ms } from './growth.js';
 import { mutate } from './mutation.js';
