@@ -1,7 +1,7 @@
 /** cc_cdrs: rows that wait to be appended. */
 import type { CdrRecord } from '../core/acd/records.js';
 import type { Sql } from './connect.js';
-import { markApplied, type Numbered, type Waiting } from './lane.js';
+import { markApplied, type Numbered, selectApplied, sequenceIn, type Waiting } from './lane.js';
 import { fit } from './text.js';
 
 export interface CdrRow extends Numbered {
@@ -45,7 +45,7 @@ export class WaitingCdrs implements Waiting<CdrRow> {
     return row.record;
   }
 
-  async write(sql: Sql, rows: CdrRow[], after: number): Promise<boolean> {
+  async write(sql: Sql, rows: CdrRow[], after: number): Promise<number> {
     const caller: string[] = [];
     const received: string[] = [];
     const wait: number[] = [];
@@ -88,7 +88,7 @@ export class WaitingCdrs implements Waiting<CdrRow> {
           ${media}::int[])
           as v(caller, received, wait, pickup, talk, flow, agent, type, rejected, fstats, cid, media)
         where exists (select 1 from mark))
-      select 1 from mark`;
-    return marked.length === 1;
+      ${selectApplied(sql, this.writer)}`;
+    return sequenceIn(marked);
   }
 }

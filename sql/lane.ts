@@ -55,10 +55,11 @@ export interface Waiting<Row extends Numbered, Handle = Sql> {
   /** Removes and returns up to `max` rows, oldest first. */
   take(max: number): Row[];
   /**
-   * Writes the rows and the last one's sequence in one statement. False, and nothing written, when the
-   * last sequence that the database has is not `after`.
+   * Writes the rows and the last one's sequence in one statement; nothing is written where the last sequence that
+   * the database has is not `after`.
+   * @returns the sequence that it has then
    */
-  write(sql: Handle, rows: Row[], after: number): Promise<boolean>;
+  write(sql: Handle, rows: Row[], after: number): Promise<number>;
   /** What the dead-letter file keeps of a row. */
   letter(row: Row): object;
 }
@@ -73,7 +74,17 @@ export function markApplied(sql: Sql, writer: string, after: number, sequence: n
     on conflict (writer) do update
       set sequence = excluded.sequence, last_cid = greatest(a.last_cid, excluded.last_cid)
       where a.sequence = ${after}
-    returning 1)`;
+    returning sequence)`;
+}
+
+/** What the statement ends with: {@link sequenceIn} reads it. */
+export function selectApplied(sql: Sql, writer: string) {
+  return sql`select sequence from mark
+    union all select sequence from acd_applied where writer = ${writer} and not exists (select 1 from mark)`;
+}
+
+export function sequenceIn(rows: readonly { sequence?: string }[]): number {
+  return Number(rows[0]?.sequence);
 }
 
 /** Repeating does not help: the database holds another sequence than this engine has written last. */
@@ -193,20 +204,22 @@ export class Lane<Row extends Numbered, Handle = Sql> {
   /** Repeats the batch until the database has taken it or refused its data. */
   private async attempt(rows: Row[]): Promise<Attempt> {
     let back_off_ms = BACK_OFF_MIN_MS;
-    for (let repeated = false; !this.giving_up; repeated = true) {
+    const last = rows.at(-1)?.sequence ?? this.written;
+    while (!this.giving_up) {
       try {
-        const written = await this.unlessInterrupted(
+        const has = await this.unlessInterrupted(
           this.database.run((sql) => this.waiting.write(sql, rows, this.written)),
         );
-        if (written === undefined) break;
-        if (!written && !repeated) {
+        if (has === undefined) break;
+        // A batch that is repeated may have gone through before.
+        if (has !== last) {
           const { key, place } = this.database;
           throw new ForeignWriter(
             `${key}: another engine writes to ${this.waiting.table} at ${place} as this one`,
           );
         }
         this.isBack();
-        this.written = rows.at(-1)?.sequence ?? this.written;
+        this.written = last;
         return 'written';
       } catch (error) {
         if (isDataError(error)) {

@@ -29,13 +29,15 @@ export class Tables {
   /** Ends of the agents' wrapups, ms. */
   readonly wrapups = new Map<string, number>();
 
-  /** @returns false, and nothing done, where the last sequence is not `after` */
-  write(writer: WriterName, after: number, sequence: number, rows: () => void): boolean {
+  /** Nothing is done where the last sequence is not `after`. @returns the last sequence then */
+  write(writer: WriterName, after: number, sequence: number, rows: () => void): number {
+    const { applied } = this;
     // Before its first row a writer has none in acd_applied, and any is inserted.
-    if (this.applied[writer] !== after && this.applied[writer] !== 0) return false;
-    this.applied[writer] = sequence;
-    rows();
-    return true;
+    if (applied[writer] === after || applied[writer] === 0) {
+      applied[writer] = sequence;
+      rows();
+    }
+    return applied[writer];
   }
 }
 
