@@ -204,11 +204,13 @@ export class Lane<Row extends Numbered, Handle = Sql> {
   /** Repeats the batch until the database has taken it or refused its data. */
   private async attempt(rows: Row[]): Promise<Attempt> {
     let back_off_ms = BACK_OFF_MIN_MS;
-    const last = rows.at(-1)?.sequence ?? this.written;
+    // Told to each attempt: one that nobody waits for any more may still be carried out.
+    const after = this.written;
+    const last = rows.at(-1)?.sequence ?? after;
     while (!this.giving_up) {
       try {
         const has = await this.unlessInterrupted(
-          this.database.run((sql) => this.waiting.write(sql, rows, this.written)),
+          this.database.run((sql) => this.waiting.write(sql, rows, after)),
         );
         if (has === undefined) break;
         // A batch that is repeated may have gone through before.
