@@ -40,6 +40,7 @@ export class Neighbours implements Surroundings {
     private readonly agents: number,
     /** Whether more callers are to come. */
     private readonly goesOn: () => boolean,
+    readonly damaged: boolean,
   ) {}
 
   find(callId: string): Endpoint | undefined {
@@ -74,6 +75,7 @@ export class Neighbours implements Surroundings {
 
   /** A bridge has ended: nobody but its two ends may have ended it. */
   bridgeEnded(call: string): void {
+    if (this.damaged) return;
     const ends = [...this.endpoints.values()].filter(
       (end) => end.callId === this.callers.get(call) || end.callId.startsWith(`${call}.`),
     );

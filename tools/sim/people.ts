@@ -17,6 +17,8 @@ const REFER_REFUSALS = [403, 405, 481, 501, 603];
 
 /** What people find around them. */
 export interface Surroundings {
+  /** The engine gets damaged copies of what is said: what it then says may be the answer to those. */
+  readonly damaged: boolean;
   /** Where agents send their callers: values of Refer-To. */
   target(dice: Dice): string;
   /** The same with a Replaces, which is a header of the URI (RFC 3891 4). */
@@ -284,7 +286,7 @@ export class Agent extends Person {
   }
 
   override asked({ request }: Incoming): boolean {
-    if (request.method === 'NOTIFY') this.referrer.notified(request);
+    if (request.method === 'NOTIFY' && !this.around.damaged) this.referrer.notified(request);
     return false;
   }
 
@@ -293,7 +295,7 @@ export class Agent extends Person {
   }
 
   override gone(): void {
-    this.referrer.over(this.phone.wasHungUp && !this.phone.isToBlame);
+    if (!this.around.damaged) this.referrer.over(this.phone.wasHungUp && !this.phone.isToBlame);
   }
 }
 

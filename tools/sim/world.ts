@@ -115,7 +115,7 @@ export class World implements PhoneNet {
     this.store = this.makeStore(new Set());
     const goesOn = (): boolean => this.arrived < options.calls;
     const agents = AGENTS[seed % AGENTS.length] as number;
-    this.neighbours = new Neighbours(this, this.people, agents, goesOn);
+    this.neighbours = new Neighbours(this, this.people, agents, goesOn, this.isVandalized);
     this.management = new Desk(
       {
         timers: this.timers,
