@@ -2,7 +2,7 @@
  * A simulated database: the tables that the store writes, each batch with its sequence in one transaction. It takes
  * its time, goes away for a while, and may die after it has written and before anybody has heard.
  */
-import type { CallRecord, CdrRecord } from '../../core/acd/records.js';
+import type { CdrRecord } from '../../core/acd/records.js';
 import type { TimerWheel } from '../../core/timers.js';
 import type { LaneDatabase } from '../../sql/lane.js';
 import type { Dice } from './dice.js';
@@ -25,7 +25,8 @@ export class Tables {
   readonly applied: Record<WriterName, number> = { cc_cdrs: 0, cc_calls: 0, cc_agents: 0 };
   /** Rows with the numbers of their records, in the order in which they were written. */
   readonly cdrs: { sequence: number; record: CdrRecord }[] = [];
-  readonly calls = new Map<string, CallRecord>();
+  /** By call, the number of the record that its row has last been made from. */
+  readonly calls = new Map<string, number>();
   /** Ends of the agents' wrapups, ms. */
   readonly wrapups = new Map<string, number>();
 

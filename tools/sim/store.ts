@@ -94,10 +94,10 @@ export class SimStore {
         cdr_lane: this.lane(tables, 'cc_cdrs', cdrs, (row: CdrRow) => {
           tables.cdrs.push(row);
         }),
-        call_lane: this.lane(tables, 'cc_calls', calls, ({ call, fresh, record }: CallRow) => {
+        call_lane: this.lane(tables, 'cc_calls', calls, ({ call, fresh, record, sequence }: CallRow) => {
           if (record === undefined) tables.calls.delete(call);
           // As in SQL, an update of a row that is not there does nothing.
-          else if (fresh || tables.calls.has(call)) tables.calls.set(call, record);
+          else if (fresh || tables.calls.has(call)) tables.calls.set(call, sequence);
         }),
         wrapup_lane: this.lane(tables, 'cc_agents', wrapups, ({ record }: WrapupRow) => {
           tables.wrapups.set(record.agent_id, record.ends_ms);

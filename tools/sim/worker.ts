@@ -109,7 +109,7 @@ export class SimWorker extends SimThread {
     if (!this.alive) return this.whenBack(() => this.receive(text, path));
     this.turn(() => {
       this.outbox.push(() => this.around.received(text));
-      this.b2bua.receive(text, path);
+      this.b2bua.receive(text, path, Buffer.from(text, 'latin1'));
     });
   }
 

@@ -448,13 +448,13 @@ export class World implements PhoneNet {
 
   private received(text: string): void {
     if (this.isVandalized) return;
-    const message = parseMessage(text);
+    const message = parseMessage(text, Buffer.from(text, 'latin1'));
     if (message.kind !== 'failure') this.wire.received(message);
     else if (message.request !== undefined) this.wire.receivedCut(message.request);
   }
 
   private toPhone(worker: SimWorker, path: Path, text: string, lost: boolean): void {
-    const message = parseMessage(text);
+    const message = parseMessage(text, Buffer.from(text, 'latin1'));
     // A refusal repeats what could not be read.
     if (message.kind === 'failure' && this.isVandalized) return;
     must(message.kind !== 'failure', 'the engine sends what its own parser takes');
