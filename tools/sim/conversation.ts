@@ -49,6 +49,8 @@ export interface Conversation {
   call: string;
   /** Where the engine made it, the call with its number in it. */
   readonly leg: string;
+  /** When that leg was told to be needed no more; 0 before. */
+  leg_ended_ms: number;
   last_ms: number;
   /** CSeq of the engine's INVITE that began it. */
   first_cseq: number;
@@ -76,6 +78,7 @@ export function newConversation(callId: string, far: boolean): Conversation {
     callId,
     call,
     leg,
+    leg_ended_ms: 0,
     last_ms: 0,
     first_cseq: 0,
     clients: new Map(),

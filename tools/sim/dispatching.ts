@@ -24,8 +24,10 @@ export interface DispatcherWorld {
   /** Before a decision or a record goes its way: what becomes of it. */
   deciding(decision: Decision): readonly Decision[];
   recording(record: StoreRecord): readonly StoreRecord[];
-  /** A call has ended, or was not taken; a leg, `CALL.NUMBER`, is not needed any more. */
+  /** A call has ended, or was not taken. */
   ended(call: string): void;
+  /** A leg, `CALL.NUMBER`, is not needed any more. */
+  legEnded(leg: string): void;
   /** A call has been sent on: what is left of it goes on. */
   bridged(call: string): void;
   bridgeEnded(call: string): void;
@@ -126,7 +128,7 @@ export class SimDispatcher extends SimThread {
     if (report.kind === 'arrived' && !calls.has(report.call)) this.around.ended(report.call);
     else if (report.kind === 'transferred') {
       this.around.bridged(report.call);
-      if (report.leg > 0) this.around.ended(`${report.call}.${report.leg}`);
+      if (report.leg > 0) this.around.legEnded(`${report.call}.${report.leg}`);
     } else if (report.kind === 'bridge_ended') this.around.bridgeEnded(report.call);
     this.drain();
   }

@@ -22,7 +22,7 @@ const CONFIRMED_MS = 4_900;
 /** After the end of its call a leg has this long to be hung up: an ACK may be waited for before. */
 const HANG_UP_MS = 70_000;
 /** A conversation without a word for so long is over. */
-const QUIET_MS = 100_000;
+const QUIET_MS = 80_000;
 /** A request that is no INVITE has an answer after this: it may be carried to the other side first. */
 const ANSWER_MS = 40_000;
 
@@ -34,7 +34,7 @@ export class Wire {
   private readonly branches = new Set<string>();
   /** Of the engine's INVITEs to itself, by Call-ID: From-tag. Such a Call-ID has two conversations, one at each end. */
   private readonly selves = new Map<string, string>();
-  /** Calls and legs that have ended, and when. */
+  /** Calls that have ended, and when. */
   private readonly ended = new Map<string, number>();
 
   /** @param now_ms the true time */
@@ -51,7 +51,13 @@ export class Wire {
     if (conversation !== undefined) conversation.call = call;
   }
 
-  /** The call has ended, or the leg, `CALL.NUMBER`: it is to be hung up. */
+  /** The leg, `CALL.NUMBER`, is not needed any more: it is to be hung up. */
+  legEnded(leg: string): void {
+    for (const conversation of this.conversations.values())
+      if (conversation.leg === leg) conversation.leg_ended_ms ||= this.now_ms();
+  }
+
+  /** The call has ended. */
   callEnded(call: string): void {
     // A worker that has come back may ask again about a call that has long ended.
     if (!this.ended.has(call)) this.ended.set(call, this.now_ms());
@@ -338,7 +344,9 @@ export class Wire {
     const first = client.status === 0;
     if (first) client.status = status;
     if (status >= 300 && first) client.to = response.header('to') ?? '';
-    if (method === 'INVITE' && status < 300 && client.status >= 300)
+    // After 64 T1 nothing is left of an INVITE whose dialog is over, either.
+    const outlived = conversation.dialogs.get(toTag)?.over && this.now_ms() - client.sent_ms >= LONG_MS;
+    if (method === 'INVITE' && status < 300 && (client.status >= 300 || outlived))
       conversation.late.set(toTag, response.body);
     if (status >= 300 || client.status >= 300 || (method !== 'INVITE' && method !== 'UPDATE')) return;
     if (method === 'INVITE') {
@@ -399,7 +407,7 @@ export class Wire {
     const now_ms = this.now_ms();
     for (const [key, conversation] of this.conversations) {
       const { callId } = conversation;
-      const ended_ms = this.ended.get(conversation.call) ?? this.ended.get(conversation.leg);
+      const ended_ms = conversation.leg_ended_ms || this.ended.get(conversation.call);
       if (ended_ms !== undefined && now_ms - ended_ms > HANG_UP_MS) this.mustBeOver(callId, conversation);
       const goes_on = conversation.call !== '' && ended_ms === undefined;
       if (goes_on || now_ms - Math.max(conversation.last_ms, ended_ms ?? 0) < QUIET_MS) continue;

@@ -180,6 +180,7 @@ export class World implements PhoneNet {
         deciding: (decision) => plant?.decision?.(decision) ?? [decision],
         recording: (record) => plant?.record?.(record) ?? [record],
         ended: (call) => this.wire.callEnded(call),
+        legEnded: (leg) => this.wire.legEnded(leg),
         bridged: (call) => this.wire.goesOn(call),
         bridgeEnded: (call) => {
           this.wire.callEnded(call);
