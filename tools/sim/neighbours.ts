@@ -76,8 +76,9 @@ export class Neighbours implements Surroundings {
   /** A bridge has ended: nobody but its two ends may have ended it. */
   bridgeEnded(call: string): void {
     if (this.damaged) return;
+    // Who has handed the caller on may not have heard of it yet.
     const ends = [...this.endpoints.values()].filter(
-      (end) => end.callId === this.callers.get(call) || end.callId.startsWith(`${call}.`),
+      (end) => end.callId === this.callers.get(call) || end.callId.startsWith(`${call}.t`),
     );
     const whole = ends.filter((end) => end instanceof Phone && end.state === 'talking' && !end.isToBlame);
     must(whole.length < 2, `a bridge ends by one of its ends (${call})`);
