@@ -4,7 +4,7 @@
  */
 import type { CallRecord } from '../core/acd/records.js';
 import type { Sql } from './connect.js';
-import { markApplied, type Numbered, type Waiting } from './lane.js';
+import { markApplied, type Numbered, selectApplied, sequenceIn, type Waiting } from './lane.js';
 import { fit } from './text.js';
 
 export interface CallRow extends Numbered {
@@ -83,7 +83,7 @@ export class WaitingCalls implements Waiting<CallRow> {
    * Rows known to be there are updated, and only new ones go through an upsert: an upsert uses up a value of
    * the id's sequence (of 2^31) even when it updates.
    */
-  async write(sql: Sql, rows: CallRow[]): Promise<boolean> {
+  async write(sql: Sql, rows: CallRow[], after: number): Promise<number> {
     const gone: string[] = [];
     const fresh = new Columns(this.widths);
     const changed = new Columns(this.widths);
@@ -95,7 +95,7 @@ export class WaitingCalls implements Waiting<CallRow> {
       else changed.add(row.call, row.record);
     }
     const marked = await sql`
-      with ${markApplied(sql, this.writer, last_sequence)}, gone as (
+      with ${markApplied(sql, this.writer, after, last_sequence)}, gone as (
         delete from cc_calls where b2buaid = any(${gone}::text[]) and exists (select 1 from mark)
       ), changed as (
         update cc_calls as c set state = v.state, media = v.media, no_rej = v.no_rej, setup_time = v.setup_time,
@@ -115,8 +115,8 @@ export class WaitingCalls implements Waiting<CallRow> {
           last_start = excluded.last_start, recv_time = excluded.recv_time, caller_dn = excluded.caller_dn,
           caller_un = excluded.caller_un, flow = excluded.flow, agent = excluded.agent,
           script_param = excluded.script_param)
-      select 1 from mark`;
-    return marked.length === 1;
+      ${selectApplied(sql, this.writer)}`;
+    return sequenceIn(marked);
   }
 }
 

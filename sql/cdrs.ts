@@ -1,7 +1,7 @@
 /** cc_cdrs: rows that wait to be appended. */
 import type { CdrRecord } from '../core/acd/records.js';
 import type { Sql } from './connect.js';
-import { markApplied, type Numbered, type Waiting } from './lane.js';
+import { markApplied, type Numbered, selectApplied, sequenceIn, type Waiting } from './lane.js';
 import { fit } from './text.js';
 
 export interface CdrRow extends Numbered {
@@ -45,7 +45,7 @@ export class WaitingCdrs implements Waiting<CdrRow> {
     return row.record;
   }
 
-  async write(sql: Sql, rows: CdrRow[]): Promise<boolean> {
+  async write(sql: Sql, rows: CdrRow[], after: number): Promise<number> {
     const caller: string[] = [];
     const received: string[] = [];
     const wait: number[] = [];
@@ -78,7 +78,7 @@ export class WaitingCdrs implements Waiting<CdrRow> {
     }
     // Moments travel as text: the client would turn an array of timestamps into UTC.
     const marked = await sql`
-      with ${markApplied(sql, this.writer, last_sequence, last_cid)}, written as (
+      with ${markApplied(sql, this.writer, after, last_sequence, last_cid)}, written as (
         insert into cc_cdrs (caller, received_timestamp, wait_time, pickup_time, talk_time, flow_id, agent_id,
           call_type, rejected, fstats, cid, media)
         select v.caller, v.received::timestamp, v.wait, v.pickup, v.talk, v.flow, nullif(v.agent, ''),
@@ -88,7 +88,7 @@ export class WaitingCdrs implements Waiting<CdrRow> {
           ${media}::int[])
           as v(caller, received, wait, pickup, talk, flow, agent, type, rejected, fstats, cid, media)
         where exists (select 1 from mark))
-      select 1 from mark`;
-    return marked.length === 1;
+      ${selectApplied(sql, this.writer)}`;
+    return sequenceIn(marked);
   }
 }

@@ -1,7 +1,7 @@
 /** cc_agents: when each agent's last wrapup ends. Of each agent only the last one waits. */
 import type { WrapupRecord } from '../core/acd/records.js';
 import type { Sql } from './connect.js';
-import { markApplied, type Numbered, type Waiting } from './lane.js';
+import { markApplied, type Numbered, selectApplied, sequenceIn, type Waiting } from './lane.js';
 import type { TableNames } from './options.js';
 import { fit, quoteIdentifier } from './text.js';
 
@@ -51,7 +51,7 @@ export class WaitingWrapups implements Waiting<WrapupRow> {
     return row.record;
   }
 
-  async write(sql: Sql, rows: WrapupRow[]): Promise<boolean> {
+  async write(sql: Sql, rows: WrapupRow[], after: number): Promise<number> {
     const agents: string[] = [];
     const ends: number[] = [];
     let last_sequence = 0;
@@ -65,11 +65,11 @@ export class WaitingWrapups implements Waiting<WrapupRow> {
     const end = sql.unsafe(quoteIdentifier(this.names.cca_wrapupend_column));
     const id_type = sql.unsafe(this.id_type);
     const marked = await sql`
-      with ${markApplied(sql, this.writer, last_sequence)}, written as (
+      with ${markApplied(sql, this.writer, after, last_sequence)}, written as (
         update ${table} as t set ${end} = v.ends
         from unnest(${agents}::text[], ${ends}::int[]) as v(agent, ends)
         where t.${id} = v.agent::${id_type} and exists (select 1 from mark))
-      select 1 from mark`;
-    return marked.length === 1;
+      ${selectApplied(sql, this.writer)}`;
+    return sequenceIn(marked);
   }
 }

@@ -6,7 +6,7 @@ import { type CdrRow, WaitingCdrs } from './cdrs.js';
 import type { Database, Databases, Sql } from './connect.js';
 import { DeadLetters } from './dead_letters.js';
 import { isOutside, reasonOf, StoreError } from './errors.js';
-import { Lane } from './lane.js';
+import { Lane, type Numbered } from './lane.js';
 import { localTimeWriter } from './local_time.js';
 import type { Log } from './log.js';
 import type { SqlOptions } from './options.js';
@@ -37,23 +37,28 @@ interface Applied {
   last_cid: number;
 }
 
-interface Parts {
+/** What a writer is made of: rows that wait, and the lanes that take them to their tables. */
+export interface WriterParts {
   next_cid: number;
+  /** The sequence that each table has. */
   applied: { cdrs: number; calls: number; wrapups: number };
   cdrs: WaitingCdrs;
   calls: WaitingCalls;
   wrapups: WaitingWrapups;
-  cdr_lane: Lane<CdrRow>;
-  call_lane: Lane<CallRow>;
-  wrapup_lane: Lane<WrapupRow>;
-  dead_letters: DeadLetters;
+  cdr_lane: Carrier<CdrRow>;
+  call_lane: Carrier<CallRow>;
+  wrapup_lane: Carrier<WrapupRow>;
+  dead_letters: Pick<DeadLetters, 'close'>;
 }
+
+type Carrier<Row extends Numbered> = Pick<Lane<Row>, 'added' | 'close' | 'flush'>;
 
 export class Writer {
   private last_sequence: number;
 
-  private constructor(
-    private readonly parts: Parts,
+  /** @internal `start` makes one for real databases. */
+  constructor(
+    private readonly parts: WriterParts,
     private readonly log: Log,
   ) {
     const { cdrs, calls, wrapups } = parts.applied;
@@ -112,9 +117,16 @@ export class Writer {
       cdrs,
       calls,
       wrapups,
-      cdr_lane: new Lane(cdrs, databases.cdrs, dead_letters, log, fatal),
-      call_lane: new Lane(calls, databases.calls, dead_letters, log, fatal),
-      wrapup_lane: new Lane(wrapups, databases.provisioning, dead_letters, log, fatal),
+      cdr_lane: new Lane(cdrs, databases.cdrs, dead_letters, log, fatal, cdr_start.applied.sequence),
+      call_lane: new Lane(calls, databases.calls, dead_letters, log, fatal, call_start.applied.sequence),
+      wrapup_lane: new Lane(
+        wrapups,
+        databases.provisioning,
+        dead_letters,
+        log,
+        fatal,
+        wrapup_start.applied.sequence,
+      ),
       dead_letters,
     };
     return new Writer(parts, log);

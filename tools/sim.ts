@@ -1,7 +1,7 @@
 /** `sip-acd sim`: the engine in virtual time among people and a network that do everything wrong. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { fuzz } from './sim/fuzz/fuzz.js';
-import { type SimFailure, simulate } from './sim/world.js';
+import { type SimFailure, simulate } from './sim/simulate.js';
 
 interface Flags {
   seed: number;
@@ -39,19 +39,19 @@ function whole(text: string): number {
   return value;
 }
 
-function run(flags: Flags): void {
+async function run(flags: Flags): Promise<void> {
   if (flags.fuzz !== undefined) return runFuzz(flags, flags.fuzz);
   const { calls, faults, seeds, trace } = flags;
   for (let seed = flags.seed; seed < flags.seed + seeds; seed++) {
     const options = { seed, calls, faults, ...(trace ? { write: print } : {}) };
-    const { result, failure } = simulate(options, () => performance.now());
+    const { result, failure } = await simulate(options, () => performance.now());
     if (failure !== undefined) show(seed, failure);
     report(result, flags);
   }
 }
 
-function runFuzz(flags: Flags, messages: number): void {
-  const { result, failures } = fuzz(flags.seed, messages, () => performance.now());
+async function runFuzz(flags: Flags, messages: number): Promise<void> {
+  const { result, failures } = await fuzz(flags.seed, messages, () => performance.now());
   for (const line of failures) process.stderr.write(`${line}\n`);
   if (failures.length > 0) process.exitCode = 1;
   report(result, flags);

@@ -30,10 +30,15 @@ export class Guard {
     private readonly isOutOfService: (worker: number) => boolean,
   ) {}
 
-  /** Binds one more; others may bind the same after it. */
-  async bind(address: string, port: number): Promise<void> {
+  /**
+   * Binds one more; others may bind the same after it.
+   * @param owner whose own socket it is: what comes there may be of a dialog that it has with another worker
+   */
+  async bind(address: string, port: number, owner?: number): Promise<void> {
     const socket = await openUdp({ address, port, shared: true });
-    socket.on('message', (datagram, from) => this.receive(socket, `${address} ${port}`, datagram, from));
+    socket.on('message', (datagram, from) =>
+      this.receive(socket, `${address} ${port}`, owner, datagram, from),
+    );
     socket.on('error', () => {
       // Whoever owns the port now tells of it.
     });
@@ -54,12 +59,13 @@ export class Guard {
   private receive(
     socket: Socket,
     name: string,
+    owner: number | undefined,
     datagram: Buffer,
     from: { address: string; port: number },
   ): void {
     const text = datagram.toString('latin1');
     const callId = callIdOf(text);
-    const worker = callId === undefined ? 0 : shardOf(callId) % this.workers;
+    const worker = owner ?? (callId === undefined ? 0 : shardOf(callId) % this.workers);
     const { address: host, port } = from;
     if (this.isOutOfService(worker)) {
       const answer = unavailable(text, { socket: 0, host, port }, NO_DIALOG);

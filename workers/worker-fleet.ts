@@ -290,7 +290,7 @@ export class WorkerFleet {
     for (const { address, port } of listen) await this.guard.bind(address, port);
     for (const address of new Set(listen.map((entry) => entry.address))) {
       for (let index = 0; index < this.count; index++)
-        await this.guard.bind(address, config.sip.worker_ports + index);
+        await this.guard.bind(address, config.sip.worker_ports + index, index);
     }
   }
 

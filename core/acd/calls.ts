@@ -58,7 +58,7 @@ export class Calls {
     }
     this.tellState(call);
     // While the message is still to come, what the caller hears is the one before it.
-    const hears = call.media_leg !== 0 && call.media_setup === 0 && !call.referring;
+    const hears = call.media_leg !== 0 && call.media_setup === 0;
     if (hears && call.message_timer === null) this.armMessage(call);
     this.legs.sayAgain(call);
   }
@@ -409,6 +409,9 @@ export class Calls {
 
   /** The latest end of the message that the caller hears now; the queue's has none. */
   private armMessage(call: Call): void {
+    call.message_timer = this.acd.cancel(call.message_timer);
+    // Who has been asked to call the message himself hears the one before it meanwhile.
+    if (call.referring) return;
     if (call.state !== 'welcome' && call.state !== 'dissuading1' && call.state !== 'dissuading2') return;
     const due_ms = call.media_since_ms + this.acd.options.message_timeout_s * 1000;
     call.message_timer = this.acd.at(due_ms, () => {

@@ -107,7 +107,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
   isOurs(text: string): boolean {
     const message = parseMessage(text);
     if (message.kind === 'failure') return false;
-    if (message.kind === 'response') return this.layer.awaits(message);
+    if (this.layer.knows(message)) return true;
+    if (message.kind === 'response') return false;
     return this.sessions.get(registryKey(message.toTag))?.dialog.callId === message.callId;
   }
 
@@ -180,13 +181,14 @@ export class B2bua implements TransactionUser<RequestOwner> {
 
   request(tx: ServerTx, request: SipRequest): void {
     const unsupported = request.list('require').filter((option) => !SUPPORTED.includes(option.toLowerCase()));
-    if (unsupported.length > 0) return this.refuse(tx, 420, [['Unsupported', unsupported.join(', ')]]);
     if (request.toTag !== '') {
       const session = this.sessions.get(registryKey(request.toTag));
       const dialog = session?.dialog;
       if (dialog?.callId !== request.callId || !dialog.isWith(request.fromTag)) return this.refuse(tx, 481);
-      return session?.receive(tx, request);
+      if (unsupported.length === 0) return session?.receive(tx, request);
+      return session?.respond(tx, 420, [['Unsupported', unsupported.join(', ')]]);
     }
+    if (unsupported.length > 0) return this.refuse(tx, 420, [['Unsupported', unsupported.join(', ')]]);
     switch (request.method) {
       case 'INVITE':
         return this.invite(tx, request);

@@ -142,7 +142,7 @@ export class ClientInvite<Owner> extends ClientTransaction<Owner> {
     this.clearTimers();
     this.context.reached(this);
     this.sent = '';
-    this.cancelWaiting = undefined;
+    this.cancelOver();
     this.context.longDeadlines.add(this);
   }
 
@@ -152,7 +152,7 @@ export class ClientInvite<Owner> extends ClientTransaction<Owner> {
     this.context.reached(this);
     const ack = acknowledge(this.sent, response);
     this.context.env.send(this.path, ack);
-    this.cancelWaiting = undefined;
+    this.cancelOver();
     if (this.path.reliable) {
       this.terminate();
     } else {
@@ -160,6 +160,11 @@ export class ClientInvite<Owner> extends ClientTransaction<Owner> {
       this.sent = ack;
       this.context.timerD.add(this);
     }
+  }
+
+  private cancelOver(): void {
+    this.cancelWaiting = undefined;
+    if (this.cancelled) this.context.endCancel(this);
   }
 
   private sendCancel(headers: HeaderFields): void {

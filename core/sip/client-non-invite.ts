@@ -43,6 +43,11 @@ export class ClientNonInvite<Owner> extends ClientTransaction<Owner> {
     this.step('transport error');
   }
 
+  /** @internal As if it had been answered. */
+  repeatNoMore(): void {
+    if (this.state === 'trying' || this.state === 'proceeding') this.enterCompleted();
+  }
+
   override expire(): void {
     this.step('deadline');
   }

@@ -88,7 +88,7 @@ export class DialogSender {
   ): void {
     const maxForwards = this.initial?.maxForwards ?? 70;
     const at = (path: Path): void => {
-      const branch = branchOf(this.scope.token());
+      const branch = branchOf(this.scope.token(), method === 'INVITE' && content.body === '');
       const sentBy = this.scope.sentBy(path.socket);
       send(dialogRequest(dialog, { method, cseq, branch, sentBy, maxForwards, ...content }), path, branch);
     };

@@ -89,7 +89,7 @@ export function carryRequest(
     if (from.inviting) return from.respond(tx, 491);
     if (from.busy) return from.respond(tx, 500, [['Retry-After', '1']]);
     if (sameSession(from.remoteSdp, offer) && from.localSdp !== '') {
-      return from.respond(tx, 200, [], from.localSdp, 'application/sdp');
+      return from.respond(tx, 200, [], from.ownAnswer(from.localSdp), 'application/sdp');
     }
     if (to?.busy) return from.respond(tx, 500, [['Retry-After', '1']]);
   }

@@ -18,6 +18,7 @@ import {
   type InviteOutcome,
   type Layer,
   type RequestOwner,
+  type ServerTx,
 } from './session-user.js';
 import type { Path } from './transport.js';
 
@@ -33,6 +34,8 @@ export interface InviteDialog {
   tooBrief(response: SipResponse): boolean;
   /** A 2xx has come; what it says of the dialog is taken over before anybody hears of it. */
   accepted(response: SipResponse): void;
+  /** The dialog has ended, and no INVITE of it is under way any more. */
+  inviteOver(): void;
 }
 
 /** In place of a dialog that is over: the transactions of its INVITEs, which know us for 64*T1, shall not keep it. */
@@ -43,12 +46,16 @@ const OVER: InviteDialog = {
   inviteHeaders: () => [],
   tooBrief: () => false,
   accepted() {},
+  inviteOver() {},
 };
 
 export class OwnInvite implements RequestOwner {
   /** The INVITE without a final response, as soon as it has left. */
   private tx: ClientTx | undefined = undefined;
   private outcome: InviteOutcome | undefined = undefined;
+  /** Refusals of the peer's INVITEs that he has not acknowledged: until he has, ours waits (RFC 3261 14.1). */
+  private unconfirmed = 0;
+  private waits = false;
   /** CANCEL of an INVITE that is not sent yet: where to is still being asked. */
   private cancelWaiting: Header | undefined = undefined;
   /** Until when a re-INVITE may be answered provisionally only. */
@@ -62,7 +69,7 @@ export class OwnInvite implements RequestOwner {
   private ackAnswers = false;
   private lastAck: { text: string; path: Path } | undefined = undefined;
   /** Tags of further answers to the INVITE (a proxy forked), and how each is acknowledged once more. */
-  private forks: Map<string, () => void> | undefined;
+  private forks: Map<string, () => void> | undefined = undefined;
 
   constructor(
     private readonly scope: CallScope,
@@ -94,8 +101,19 @@ export class OwnInvite implements RequestOwner {
     this.transmit();
   }
 
+  /** An INVITE of the peer's is about to be refused. */
+  refusing(tx: ServerTx): void {
+    this.unconfirmed++;
+    tx.whenConfirmed(() => {
+      this.unconfirmed--;
+      if (this.waits) this.transmit();
+    });
+  }
+
   private transmit(): void {
     const { dialog, sender } = this;
+    this.waits = this.unconfirmed > 0;
+    if (this.waits) return;
     const content = sdpContent(this.offered ? this.own.last : '', [
       ...sender.initialHeaders,
       ...dialog.inviteHeaders(),
@@ -138,6 +156,12 @@ export class OwnInvite implements RequestOwner {
   settle(): void {
     const outcome = this.outcome;
     if (outcome === undefined) return this.letGo();
+    if (this.tx === undefined) {
+      // It has not left, and will not.
+      this.over();
+      outcome.refused(481);
+      return this.letGo();
+    }
     this.scope.timers.cancel(this.limit);
     this.outcome = {
       answered: () => {
@@ -152,7 +176,10 @@ export class OwnInvite implements RequestOwner {
     const outcome = this.outcome;
     if (tx !== this.tx || outcome === undefined) return this.again(response);
     if (response.status < 200) return outcome.provisional?.(response);
-    if (response.status === 422 && this.dialog.tooBrief(response)) return this.transmit();
+    if (response.status === 422 && !this.dialog.ended && this.dialog.tooBrief(response)) {
+      this.tx = undefined;
+      return this.transmit();
+    }
     this.over();
     if (response.status >= 300) {
       outcome.refused(response.status);
@@ -219,12 +246,15 @@ export class OwnInvite implements RequestOwner {
 
   /** A dialog that is over is needed no more, once there is nothing left to acknowledge. */
   private letGo(): void {
-    if (this.dialog.ended && !this.open && !this.acknowledgeDue) this.dialog = OVER;
+    if (!this.dialog.ended || this.open || this.acknowledgeDue) return;
+    this.dialog.inviteOver();
+    this.dialog = OVER;
   }
 
   private over(): void {
     this.scope.timers.cancel(this.limit);
     this.tx = undefined;
     this.outcome = undefined;
+    this.waits = false;
   }
 }

@@ -76,6 +76,8 @@ export interface LegSetup {
   headers?: Header;
   /** Where to send the INVITE whatever the URI says. */
   target?: Target;
+  /** Whether its far end has called us. */
+  called?: boolean;
   /** Shard of its Call-ID; the call's by default. */
   shard?: number;
 }
@@ -125,7 +127,7 @@ export class PeerLeg implements SessionUser {
 
   /** A leg whose far end has called us, to take somebody's place. Its INVITE is still to be answered. */
   static incoming(home: LegHome, user: LegUser, tx: ServerTx): PeerLeg {
-    const leg = new PeerLeg(home, user, { number: 0, role: 'target', uri: '' });
+    const leg = new PeerLeg(home, user, { number: 0, role: 'target', uri: '', called: true });
     leg.current = Session.incoming(home.scope, home.layer, tx, home.scope.token(), leg);
     return leg;
   }
@@ -187,6 +189,8 @@ export class PeerLeg implements SessionUser {
     const session = this.current;
     if (session === undefined || session.ended) return;
     if (inviting) session.cancel(headers);
+    // Whose far end has called us has to acknowledge our 2xx first (RFC 3261 15).
+    else if (this.setup.called === true) session.byeWhenAcknowledged(headers);
     else session.bye(headers);
   }
 

@@ -15,6 +15,7 @@ type Input = 'INVITE' | 'ACK' | 'CANCEL' | '1xx' | '2xx' | '300-699' | 'timer G'
 export class ServerInvite<Owner> extends ServerTransaction<Owner> {
   readonly isInvite = true;
   state: State = 'proceeding';
+  private confirmed: (() => void) | undefined = undefined;
 
   /** Answers 100 at once: the engine always asks somebody else, which takes longer than 200 ms. */
   constructor(
@@ -36,6 +37,10 @@ export class ServerInvite<Owner> extends ServerTransaction<Owner> {
     if (this.state !== 'accepted') return;
     this.context.counters.resent++;
     this.context.env.send(this.target, text);
+  }
+
+  override whenConfirmed(then: () => void): void {
+    this.confirmed = then;
   }
 
   override onRequest(): void {
@@ -178,7 +183,14 @@ export class ServerInvite<Owner> extends ServerTransaction<Owner> {
     } else {
       this.state = 'confirmed';
       this.context.t4Deadlines.add(this);
+      this.tellConfirmed();
     }
+  }
+
+  private tellConfirmed(): void {
+    const { confirmed } = this;
+    this.confirmed = undefined;
+    confirmed?.();
   }
 
   private letGo(): void {
@@ -191,5 +203,6 @@ export class ServerInvite<Owner> extends ServerTransaction<Owner> {
     this.clearTimers();
     this.last = '';
     this.context.removeServer(this);
+    this.tellConfirmed();
   }
 }

@@ -33,6 +33,8 @@ export class ServerNonInvite<Owner> extends ServerTransaction<Owner> {
 
   override retransmit(): void {}
 
+  override whenConfirmed(): void {}
+
   override onRequest(): void {
     this.step('request');
   }

@@ -54,6 +54,9 @@ export class Session implements InviteDialog {
   private unacknowledged: Unacknowledged | undefined = undefined;
   /** Other requests of the peer's that the user has still to answer. */
   private readonly open: OpenRequests;
+  /** Requests of ours, but for INVITE and BYE, without a final response; until they have one we are known. */
+  private unanswered = 0;
+  private forgotten = false;
   /** A BYE that waits for the ACK. */
   private farewell: Header | undefined = undefined;
   private readonly timer: SessionTimer;
@@ -239,6 +242,7 @@ export class Session implements InviteDialog {
     const tx = this.openInvite;
     if (tx === undefined) return;
     this.openInvite = undefined;
+    if (this.established) this.ownInvite.refusing(tx);
     tx.respond(status, buildResponse(tx.request, tx.path, status, { toTag: this.dialog.localTag, headers }));
   }
 
@@ -246,6 +250,8 @@ export class Session implements InviteDialog {
   respond(tx: ServerTx, status: number, headers: Header = [], body = '', contentType = ''): void {
     this.open.done(tx);
     if (tx.state === 'completed' || tx.state === 'terminated') return;
+    // One without a tag comes from somebody who would take the peer's place.
+    if (tx.isInvite && tx.request.toTag !== '') this.ownInvite.refusing(tx);
     tx.respond(
       status,
       buildResponse(tx.request, tx.path, status, {
@@ -260,12 +266,31 @@ export class Session implements InviteDialog {
     );
   }
 
-  /** Sends a request other than INVITE inside the dialog; `owner` gets what comes back. */
+  /** Sends a request other than INVITE and BYE inside the dialog; `owner` gets what comes back. */
   send(method: string, body: string, contentType: string, headers: Header, owner: RequestOwner): void {
     const own =
       contentType === 'application/sdp' && body !== '' ? this.ownSdp(extendTo(this.localSdp, body)) : body;
     const all = method === 'UPDATE' ? [...headers, ...this.inviteHeaders()] : headers;
-    this.sender.request(method, { headers: all, body: own, contentType }, owner);
+    this.unanswered++;
+    const answered = (): void => {
+      this.unanswered--;
+      this.leave();
+    };
+    this.sender.request(
+      method,
+      { headers: all, body: own, contentType },
+      {
+        response(tx, response) {
+          owner.response(tx, response);
+          if (response.status >= 200) answered();
+        },
+        noResponse(tx) {
+          owner.noResponse(tx);
+          answered();
+        },
+        cancelled() {},
+      },
+    );
   }
 
   /** The peer's 2xx to an UPDATE that `send` sent. */
@@ -296,18 +321,26 @@ export class Session implements InviteDialog {
     else this.farewell = headers;
   }
 
-  /** Forgets the session: requests inside its dialog are answered 481 from now on. */
+  /**
+   * Forgets the session: requests inside its dialog are answered 481 from now on. It stays known for what requests
+   * of ours that crossed its end still come back with.
+   */
   forget(): void {
     this.ended = true;
+    this.forgotten = true;
     this.timer.stop();
     this.closeRequests();
     this.unacknowledged?.stop();
     this.unacknowledged = undefined;
-    this.scope.delete(this.key);
     this.ownInvite.settle();
+    this.leave();
     this.remoteSdp = '';
     this.openOffer = '';
     this.own.forget();
+  }
+
+  private leave(): void {
+    if (this.forgotten && this.unanswered === 0 && !this.ownInvite.open) this.scope.delete(this.key);
   }
 
   /** No request outlives the dialog: what the peer waits for is answered (15.1.2), what we wait for given up. */
@@ -401,6 +434,10 @@ export class Session implements InviteDialog {
   }
 
   // What our INVITEs ask of the dialog.
+
+  inviteOver(): void {
+    this.leave();
+  }
 
   inviteHeaders(): Header {
     return [['Supported', SUPPORTED.join(', ')], ...this.timer.requestHeaders()];

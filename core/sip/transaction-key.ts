@@ -28,7 +28,18 @@ function hasCookie(branch: string): boolean {
   return branch.startsWith(MAGIC_COOKIE) || branch.slice(0, MAGIC_COOKIE.length).toLowerCase() === 'z9hg4bk';
 }
 
-/** A branch parameter of our own, made of a token of enough randomness. */
-export function branchOf(token: string): string {
-  return flatten(MAGIC_COOKIE + token);
+/** Ends the branch of an INVITE without an offer. */
+const ASKS = '-asks';
+
+/**
+ * A branch parameter of our own, made of a token of enough randomness.
+ * @param asks whether it is of an INVITE without an offer: who answers it when it has long been forgotten says so
+ */
+export function branchOf(token: string, asks = false): string {
+  return flatten(MAGIC_COOKIE + token + (asks ? ASKS : ''));
+}
+
+/** Whether the SDP of a 2xx with that branch of ours is an offer. */
+export function asksForOffer(branch: string): boolean {
+  return branch.endsWith(ASKS);
 }

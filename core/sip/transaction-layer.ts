@@ -91,6 +91,10 @@ export class TransactionLayer<Owner> {
       quiet_ms: untilTimerEIsT2_ms(times),
       reached: (tx) => this.reached(tx),
       sendCancel: (tx, headers) => this.sendCancel(tx, headers),
+      endCancel: ({ branch }) => {
+        const cancel = this.clients.get(cancelKey(branch));
+        if (cancel instanceof ClientNonInvite) cancel.repeatNoMore();
+      },
       removeClient: (tx) => this.clients.delete(tx.key),
       removeServer: (tx) => this.servers.delete(tx.key),
     };
@@ -123,9 +127,17 @@ export class TransactionLayer<Owner> {
     this.take(parseMessage(text), path);
   }
 
-  /** Whether a request of ours waits for such a response. */
-  awaits(response: SipResponse): boolean {
-    return this.clients.get(response.via.branch)?.method === response.method;
+  /** Whether the message belongs to a transaction that there is. */
+  knows(message: SipRequest | SipResponse): boolean {
+    if (message.kind === 'response') return this.awaiting(message) !== undefined;
+    const method = message.method === 'ACK' ? 'INVITE' : message.method;
+    return this.servers.get(serverKey(message, method)) !== undefined;
+  }
+
+  /** The request of ours that waits for such a response (RFC 3261 section 17.1.3). */
+  private awaiting({ method, via }: SipResponse): ClientTransaction<Owner> | undefined {
+    const tx = this.clients.get(method === 'CANCEL' ? cancelKey(via.branch) : via.branch);
+    return tx?.method === method ? tx : undefined;
   }
 
   /** The same, read already. */
@@ -215,13 +227,10 @@ export class TransactionLayer<Owner> {
     return tx;
   }
 
-  /** RFC 3261 section 17.1.3. */
   private receiveResponse(response: SipResponse, path: Path): void {
-    const method = response.method;
-    const branch = response.via.branch;
-    const tx = this.clients.get(method === 'CANCEL' ? cancelKey(branch) : branch);
-    if (tx && tx.method === method) tx.onResponse(response);
-    else if (method === 'INVITE' && response.status >= 200 && response.status < 300)
+    const tx = this.awaiting(response);
+    if (tx !== undefined) tx.onResponse(response);
+    else if (response.method === 'INVITE' && response.status >= 200 && response.status < 300)
       this.user.stray(response, path);
     else this.counters.strayResponses++;
   }

@@ -74,6 +74,8 @@ export interface TransactionContext<Owner> {
   reached(tx: ClientTransaction<Owner>): void;
   /** Sends a CANCEL for the INVITE client transaction, in a transaction of its own. */
   sendCancel(tx: ClientTransaction<Owner>, headers: HeaderFields): void;
+  /** The INVITE has its final response: its CANCEL is not repeated any more, it would have no effect (section 9.1). */
+  endCancel(tx: ClientTransaction<Owner>): void;
   removeClient(tx: ClientTransaction<Owner>): void;
   removeServer(tx: ServerTransaction<Owner>): void;
 }
@@ -190,6 +192,12 @@ export abstract class ServerTransaction<Owner> extends Transaction<Owner> {
 
   /** Sends a 2xx to an INVITE once more; the user does so until the ACK comes (RFC 3261 section 13.3.1.4). */
   abstract retransmit(text: string): void;
+
+  /**
+   * Calls `then` once the refusal of an INVITE is acknowledged, or will not be (RFC 3261 figure 7: Confirmed or
+   * Terminated). To be asked before it is refused.
+   */
+  abstract whenConfirmed(then: () => void): void;
 
   /** @internal The last response sent, empty when there is none or it is no longer kept. */
   get lastResponse(): string {

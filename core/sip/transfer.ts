@@ -92,6 +92,7 @@ export class Transfer implements LegUser {
   /** The call, or his part in it, ends first. */
   stop(): void {
     if (this.target === undefined) this.referrer.session.respond(this.tx, 481);
+    else this.referral.tell(487);
   }
 
   /** The target refused, or the other refused to be moved there. */

@@ -181,6 +181,30 @@ t.test('one who hangs up to go there has not abandoned', async (t) => {
   t.equal(c.flow().aban_incalls, 0);
 });
 
+t.test('a queue message that begins while he is asked to go there has no deadline', async (t) => {
+  const dissuading = { message_dissuading: 'sip:d@media', dissuading_onhold_s: 5, dissuading_hangup: true };
+  const c = new Centre(
+    [flowConfig({ ...dissuading, dissuading_refer: true })],
+    [agentConfig({ id: 'ann', logged_in: false })],
+    { reject_on_no_agents: false },
+  );
+  c.arrive('a');
+  c.connected('a', 1);
+  c.pass(4);
+  c.report({ kind: 'leg_ended', call: 'a', leg: 1, at_ms: c.timers.now_ms });
+  t.match(c.decisions.at(-1), { kind: 'connect', leg: 2, uri: 'sip:queue@media' });
+  c.pass(1.5);
+  t.match(c.decisions.at(-1), { kind: 'refer' });
+  c.connected('a', 2);
+  c.report({ kind: 'referred', call: 'a', status: 603 });
+  c.connected('a', 3);
+  c.report({ kind: 'leg_ended', call: 'a', leg: 3, at_ms: c.timers.now_ms });
+  t.match(c.cdrs, [{ call_type: 1 }]);
+  // Nothing is left that could happen to it.
+  c.pass(3_600);
+  t.equal(c.cdrs.length, 1);
+});
+
 t.test('one who does not take it is bridged', async (t) => {
   const c = sentAway();
   c.report({ kind: 'referred', call: 'a', status: 405 });

@@ -142,6 +142,7 @@ t.test(
     writer.tryWrite(Buffer.from('b'));
     writer.publish();
     await until(() => read === 6);
+    t.equal(read, 6);
     listener.close();
   },
 );

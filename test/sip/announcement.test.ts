@@ -270,11 +270,14 @@ t.test('the agent changes his media while the message plays', async (t) => {
 
 t.test('the message ends while the agent changes his media: he is asked when that is done', async (t) => {
   const { world, agent, server, invite, message } = playing();
-  agent.send('INVITE', { dialog: invite, sdp: sdp('10.0.0.3', 6010) });
+  const branch = agent.send('INVITE', { dialog: invite, sdp: sdp('10.0.0.3', 6010) });
   server.request('INVITE');
   hangUp(server, message);
   agent.response(100);
-  t.equal(agent.response(500).header('retry-after'), '2');
+  const refusal = agent.response(500);
+  t.equal(refusal.header('retry-after'), '2');
+  t.equal(agent.summary(), '', 'not before he has acknowledged that (RFC 3261 14.1)');
+  agent.send('ACK', { dialog: refusal, branch });
   t.equal(agent.request('INVITE').body, '');
   t.same(world.told(), ['leg_announced 2']);
 });

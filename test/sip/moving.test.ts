@@ -390,3 +390,39 @@ t.test(
     t.equal(agent.summary(), '', 'the agent stays');
   },
 );
+
+/** A caller whose re-INVITE has been refused, which he has not acknowledged, when the agent answers. */
+function refusedMeanwhile() {
+  const setup = queued();
+  const { caller, agent, invite, ok } = setup;
+  const branch = caller.send('INVITE', { dialog: ok, body: 'hello', contentType: 'text/plain' });
+  caller.response(100);
+  const refusal = caller.response(415);
+  agent.reply(invite, 200, { sdp: sdp('10.0.0.3', 6000) });
+  t.equal(caller.summary(), '', 'no re-INVITE while his own is not over (RFC 3261 14.1)');
+  return { ...setup, acknowledge: () => caller.send('ACK', { dialog: refusal, branch }) };
+}
+
+t.test('a caller is moved once he has acknowledged that his re-INVITE was refused', async (t) => {
+  const { world, caller, agent, acknowledge } = refusedMeanwhile();
+  acknowledge();
+  const moved = caller.request('INVITE');
+  t.equal(offerOf(moved), 'm=audio 6000');
+  caller.reply(moved, 200, { sdp: sdp('10.0.0.1', 4002) });
+  t.equal(offerOf(agent.request('ACK')), 'm=audio 4002');
+  t.same(world.told(), ['leg_connected 2']);
+});
+
+t.test('a caller who never acknowledges that his re-INVITE was refused is lost after 8 s', async (t) => {
+  const { world, agent } = refusedMeanwhile();
+  world.advance(8_000);
+  t.same(world.told(), ['caller_gone lost']);
+  agent.request('ACK');
+  agent.request('BYE');
+});
+
+t.test('a BYE does not wait for that ACK', async () => {
+  const { world, caller } = refusedMeanwhile();
+  world.decide({ kind: 'end', call: 'call1', status: 480, reason: '' });
+  caller.request('BYE');
+});

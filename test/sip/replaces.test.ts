@@ -70,6 +70,18 @@ t.test('somebody takes over the agent’s place: for the dispatcher the call is 
   t.equal(world.b2bua.dialogs, 0);
 });
 
+t.test('who has taken his place is hung up only when he has acknowledged', async (t) => {
+  const { caller, dan, agents, world } = talking();
+  calls(dan, agents);
+  caller.reply(caller.request('INVITE'), 200, { sdp: sdp('10.0.0.1', 4002) });
+  const joined = dan.response(200);
+  caller.send('BYE', { dialog: caller.request('ACK') });
+  t.notMatch(dan.summary(), /BYE/);
+  dan.send('ACK', { dialog: joined, cseq: 1 });
+  dan.reply(dan.request('BYE'), 200);
+  t.ok(world.told().includes('bridge_ended'));
+});
+
 t.test('somebody takes over the caller’s place: for the dispatcher nothing has happened', async (t) => {
   const { world, caller, agent, dan, callers } = talking();
   calls(dan, callers);

@@ -63,6 +63,7 @@ for (const offered of [true, false]) {
       t.equal(ack.toTag, 'late');
       t.equal(ack.cseq, invite.cseq);
       t.equal(ack.fromTag, invite.fromTag);
+      t.equal(/m=audio \d+/.exec(ack.body)?.[0], offered ? undefined : 'm=audio 0', 'an offer is answered');
       const bye = late.request('BYE');
       t.equal(bye.uri, 'sip:peer@10.0.0.9:5060');
       t.equal(bye.cseq, invite.cseq + 1);

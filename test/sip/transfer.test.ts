@@ -220,6 +220,11 @@ t.test('the caller hangs up while the target rings', async (t) => {
   carol.reply(toCarol, 180);
   heard(agent);
   hangUp(caller, ok);
+  t.match(
+    heard(agent),
+    [{ sipfrag: /^SIP\/2.0 487/, state: /^terminated/ }],
+    'he hears that nothing came of it',
+  );
   agent.request('BYE');
   carol.request('CANCEL');
   t.same(world.told(), ['caller_gone bye']);

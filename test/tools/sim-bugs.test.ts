@@ -8,7 +8,10 @@ import { Statistics } from '../../core/acd/statistics.js';
 import type { Decision, Report } from '../../core/messages.js';
 import { OwnDescription } from '../../core/sip/own-description.js';
 import { OwnInvite } from '../../core/sip/own-invite.js';
-import { type Plant, simulate } from '../../tools/sim/world.js';
+import { Referral } from '../../core/sip/referral.js';
+import { Writer } from '../../sql/writer.js';
+import type { Plant } from '../../tools/sim/options.js';
+import { simulate } from '../../tools/sim/simulate.js';
 
 const CALLS = 2_000;
 
@@ -47,9 +50,16 @@ const between: Record<string, { plant: () => Plant; check: RegExp }> = {
     plant: () => ({ report: nth<Report>(5, ({ kind }) => kind === 'resumed', lost) }),
     check: /comes back with all its calls/,
   },
+  'the end of a bridge is never told': {
+    plant: () => ({ report: nth<Report>(2, ({ kind }) => kind === 'bridge_ended', lost) }),
+    check: /have the same calls/,
+  },
   'no ACK is ever sent': { plant: () => ({ sent: unsent('ACK ') }), check: /acknowledged/ },
   'no CANCEL is ever sent': { plant: () => ({ sent: unsent('CANCEL ') }), check: /is cancelled/ },
-  'no BYE reaches an agent': { plant: () => ({ sent: unsent('BYE sip:a') }), check: /outlives its call/ },
+  'no BYE reaches an agent': {
+    plant: () => ({ sent: unsent('BYE sip:a') }),
+    check: /outlives its call|by one of its ends/,
+  },
   'a message that nobody can read is sent': {
     plant: () => ({
       sent: nth(
@@ -64,7 +74,7 @@ const between: Record<string, { plant: () => Plant; check: RegExp }> = {
 
 for (const [name, { plant, check }] of Object.entries(between)) {
   t.test(`it is noticed when ${name}`, async (t) => {
-    const { failure } = simulate({ seed: 1, calls: CALLS, faults: 'all', plant: plant() }, () => 0);
+    const { failure } = await simulate({ seed: 1, calls: CALLS, faults: 'all', plant: plant() }, () => 0);
     t.match(failure?.check, check);
     t.ok((failure?.last.length ?? 0) > 10, 'the last events are shown');
   });
@@ -165,11 +175,37 @@ const within: Record<
       },
     check: /one more with each change/,
   },
+  'an INVITE does not wait for the ACK of a refusal': {
+    of: OwnInvite,
+    method: 'refusing',
+    broken: () => () => {},
+    check: /no INVITE before the ACK of/,
+  },
+  'who has transferred does not hear how it went': {
+    of: Referral,
+    method: 'tell',
+    broken: (sound) =>
+      function (status, heard) {
+        if (status < 200) sound.call(this, status, heard);
+        else heard?.();
+      },
+    check: /is told how it went/,
+  },
+  'rows that the database has are written again after a restart': {
+    of: Writer,
+    method: 'push',
+    broken: (sound) =>
+      function (record, sequence) {
+        this.parts.applied.cdrs = 0;
+        sound.call(this, record, sequence);
+      },
+    check: /each CDR is written once/,
+  },
   'a fork that answered second is not hung up': {
     of: OwnInvite,
     method: 'endFork',
     broken: () => () => {},
-    check: /is acknowledged|outlives its call|an ACK answers/,
+    check: /is acknowledged|outlives its call|an ACK answers|ACK of a repeated 2xx/,
   },
 };
 
@@ -182,7 +218,7 @@ for (const [name, { of, method, broken, check }] of Object.entries(within)) {
     t.teardown(() => {
       methods[method] = sound;
     });
-    const { failure } = simulate({ seed: 1, calls: CALLS, faults: 'all' }, () => 0);
+    const { failure } = await simulate({ seed: 1, calls: CALLS, faults: 'all' }, () => 0);
     t.match(failure?.check, check);
   });
 }

@@ -6,12 +6,12 @@ import { generate } from '../../tools/sim/fuzz/grammar.js';
 import { mutate } from '../../tools/sim/fuzz/mutation.js';
 import { readEverything } from '../../tools/sim/fuzz/read.js';
 import { isWritable, reading, rewrite } from '../../tools/sim/fuzz/rewrite.js';
-import { simulate } from '../../tools/sim/world.js';
+import { simulate } from '../../tools/sim/simulate.js';
 
 t.test(
   '20,000 damaged messages: each is read or refused, and what is read reads the same when written again',
   async (t) => {
-    const { errors, failures, read, rewritten } = fuzzMessages(1, 20_000, () => 0);
+    const { errors, failures, read, rewritten } = await fuzzMessages(1, 20_000, () => 0);
     t.strictSame(failures, []);
     t.equal(errors, 0);
     t.ok(read > 8_000 && read < 16_000, `${read} were read`);
@@ -74,7 +74,7 @@ t.test('a reading tells messages apart that differ in anything', async (t) => {
 
 for (const seed of [1, 2, 3]) {
   t.test(`a centre that gets damaged datagrams goes on and forgets nothing (seed ${seed})`, async (t) => {
-    const { failure } = simulate({ seed, calls: 250, faults: 'all', damage: mutate }, () => 0);
+    const { failure } = await simulate({ seed, calls: 250, faults: 'all', damage: mutate }, () => 0);
     t.equal(failure, undefined);
   });
 }

@@ -8,6 +8,11 @@ const MEDIA = '10.3.0.1';
 /** Where the proxies stand that ring several phones at once; agents' own phones are at 10.2. */
 export const PROXIES = '10.4.';
 
+/** Host of an agent's location: some are known by a name that takes a while to be looked up, some are behind a proxy that forks. */
+export function agentsAddress(n: number): string {
+  return n % 7 === 0 ? `desk${n}.example` : `${n % 5 === 2 ? PROXIES : '10.2.'}0.${n}`;
+}
+
 export function drawProvisioning(dice: Dice, agents: number, before: Provisioning | undefined): Provisioning {
   const flows = FLOWS.map((id, index) => ({
     id,
@@ -28,11 +33,9 @@ export function drawProvisioning(dice: Dice, agents: number, before: Provisionin
   }));
   const staff: AgentConfig[] = [];
   for (let n = 1; n <= agents; n++) {
-    // Some are known by a name that takes a while to be looked up, some are reached through a proxy that forks.
-    const host = n % 7 === 0 ? `desk${n}.example` : `${n % 5 === 2 ? PROXIES : '10.2.'}0.${n}`;
     staff.push({
       id: `a${n}`,
-      location: `sip:a${n}@${host}`,
+      location: `sip:a${n}@${agentsAddress(n)}`,
       msrp_location: n % 2 === 0 ? `sip:a${n}@10.2.0.${n}` : '',
       msrp_max_sessions: dice.between(1, 4),
       skills: SKILLS.filter((_, index) => index === n % 3 || dice.chance(25)),

@@ -42,6 +42,9 @@ export class Described {
       sdpMedia(sdp)
         .map((line) => line.media)
         .join(' ');
-    must(media(offer) === media(body), `${method}: an answer has the offer's m= lines (RFC 3264 6)`);
+    must(
+      media(offer) === media(body),
+      `${method}: an answer (${media(body)}) has the offer's m= lines (${media(offer)}) (RFC 3264 6)`,
+    );
   }
 }

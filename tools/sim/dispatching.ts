@@ -4,11 +4,10 @@ import { Dispatcher, type DispatcherOptions } from '../../core/acd/dispatcher.js
 import type { StoreRecord } from '../../core/acd/records.js';
 import type { Decision, Report } from '../../core/messages.js';
 import { TimerWheel } from '../../core/timers.js';
-import { recordCodec } from '../../ipc/catalogue.js';
 import { SimAcdJournal } from './acd-journal.js';
 import { Audit } from './audit.js';
 import type { Clock } from './clock.js';
-import { SimLink } from './link.js';
+import { SimRecords } from './records.js';
 import { SimThread } from './thread.js';
 import { must } from './violation.js';
 import type { SimWorker } from './worker.js';
@@ -16,7 +15,6 @@ import type { SimWorker } from './worker.js';
 const SPILL_RETRY_MS = 5;
 /** So few that a stall of the thread leaves reports in the rings. */
 const REPORTS_AT_ONCE = 256;
-const RECORD_LINK_BYTES = 1 << 16;
 
 /** What the dispatcher finds around it. */
 export interface DispatcherWorld {
@@ -28,12 +26,18 @@ export interface DispatcherWorld {
   recording(record: StoreRecord): readonly StoreRecord[];
   /** A call has ended, or was not taken. */
   ended(call: string): void;
+  /** A leg, `CALL.NUMBER`, is not needed any more. */
+  legEnded(leg: string): void;
+  /** A call has been sent on: what is left of it goes on. */
+  bridged(call: string): void;
+  bridgeEnded(call: string): void;
 }
 
 export class SimDispatcher extends SimThread {
   readonly audit: Audit;
   dispatcher: Dispatcher;
-  private readonly records = new SimLink('dispatcher to store', RECORD_LINK_BYTES, recordCodec);
+  /** Rows for the database, in its journal. */
+  readonly records = new SimRecords();
   private readonly journal = new SimAcdJournal();
   private commanded = false;
 
@@ -122,6 +126,10 @@ export class SimDispatcher extends SimThread {
     const taken = this.dispatcher.nextCid !== cid;
     this.audit.arrives(report, taken, cid);
     if (report.kind === 'arrived' && !calls.has(report.call)) this.around.ended(report.call);
+    else if (report.kind === 'transferred') {
+      this.around.bridged(report.call);
+      if (report.leg > 0) this.around.legEnded(`${report.call}.${report.leg}`);
+    } else if (report.kind === 'bridge_ended') this.around.bridgeEnded(report.call);
     this.drain();
   }
 
@@ -133,7 +141,9 @@ export class SimDispatcher extends SimThread {
     const events: CallEvent[] = [...out.call_events];
     for (const event of events) {
       this.audit.moved(event, this.commanded);
-      if (event.state === 'ended') this.around.ended(event.call_id);
+      // A bridge goes on.
+      const { acd } = this.dispatcher;
+      if (event.state === 'ended' && !acd.bridges.has(event.call_id)) this.around.ended(event.call_id);
     }
     for (const event of out.events) this.audit.agentIs(event);
     for (const { worker, decision } of out.decisions) {
@@ -141,14 +151,12 @@ export class SimDispatcher extends SimThread {
       for (const told of this.around.deciding(decision)) this.workers[worker]!.decisions.writer.send(told);
     }
     for (const record of out.records) {
-      for (const sent of this.around.recording(record)) this.records.writer.send(sent);
+      for (const sent of this.around.recording(record)) {
+        const stored = this.records.append(sent);
+        this.around.note('record', JSON.stringify(stored));
+        this.audit.stored(stored);
+      }
     }
-    // The audit is the store: it reads what has come through the catalogue.
-    this.records.flush();
-    this.records.reader.drain((record) => {
-      this.around.note('record', JSON.stringify(record));
-      this.audit.stored(record);
-    }, Number.POSITIVE_INFINITY);
     this.audit.turned(out.calls, out.agents, events);
     this.audit.forgetGone();
     out.clear();

@@ -37,8 +37,14 @@ export interface Manners {
   answered(response: SipResponse, first: boolean): void;
   /** A provisional response to our first INVITE, before it is answered. */
   progress(response: SipResponse): void;
+  /** Any other request of the engine's but BYE and CANCEL; false leaves the answer to the phone. */
+  asked(incoming: Incoming): boolean;
+  /** The final response to a request of ours that is no INVITE. */
+  told(method: string, cseq: number, status: number): void;
   /** The call is over, whoever ended it. */
   over(): void;
+  /** Long after that: nothing can come any more. */
+  gone(): void;
 }
 
 /** A request of the engine's and our answer to it. */
@@ -75,6 +81,11 @@ export class Phone {
   /** Whether 2xx are acknowledged. */
   acknowledges = true;
   takesUpdate = true;
+  takesRefer = false;
+  /** The engine has hung up. */
+  wasHungUp = false;
+  /** Has refused to be moved, or said that there is no such call: the engine may have had to end it. */
+  atFault = false;
   session_s = 180;
   /** `a=` line of the stream's direction, and its port. */
   sdp: string;
@@ -90,7 +101,7 @@ export class Phone {
 
   constructor(
     private readonly net: PhoneNet,
-    readonly role: 'caller' | 'agent' | 'media',
+    readonly role: 'caller' | 'agent' | 'media' | 'target' | 'joiner',
     readonly user: string,
     readonly host: string,
     readonly callId: string,
@@ -108,10 +119,25 @@ export class Phone {
     return `${this.role} ${this.user}`;
   }
 
+  get port(): number {
+    return SIP_PORT;
+  }
+
   after(ms: number, act: () => void): void {
     this.net.timers.set(ms, () => {
       if (this.state !== 'over' && !this.deaf) act();
     });
+  }
+
+  /** Whether the engine may have ended the call because of it. */
+  get isToBlame(): boolean {
+    return this.hungUp || this.deaf || this.atFault || !this.acknowledges;
+  }
+
+  /** The dialog, as a Replaces names it to the engine (RFC 3891 3); '' before there is one. */
+  get replaces(): string {
+    const tag = /;tag=([^;]+)/.exec(this.remote)?.[1];
+    return tag === undefined ? '' : `${this.callId};to-tag=${tag};from-tag=${this.tag}`;
   }
 
   /** Whether an INVITE of ours or of the engine's is under way. */
@@ -125,21 +151,25 @@ export class Phone {
   // What it says.
 
   /** The INVITE that starts the call, or one within it; '' is without an offer. */
-  call(body: string): void {
+  call(body: string, headers = ''): void {
     if (this.state === 'idle') this.state = 'calling';
-    this.invite = this.request('INVITE', body, this.timerHeaders('uas'));
+    this.invite = this.request('INVITE', body, this.timerHeaders('uas') + headers);
+  }
+
+  private get allow(): string {
+    return `INVITE, ACK, CANCEL, BYE${this.takesUpdate ? ', UPDATE' : ''}${this.takesRefer ? ', REFER, NOTIFY' : ''}`;
   }
 
   private timerHeaders(refresher: string): string {
-    return `Supported: timer\r\nAllow: INVITE, ACK, CANCEL, BYE${this.takesUpdate ? ', UPDATE' : ''}\r\nSession-Expires: ${this.session_s};refresher=${refresher}\r\n`;
+    return `Supported: timer\r\nAllow: ${this.allow}\r\nSession-Expires: ${this.session_s};refresher=${refresher}\r\n`;
   }
 
   answer(incoming: Incoming, status: number, body = ''): void {
     if (incoming.status >= 200) return;
     const { request } = incoming;
-    const headers: [string, string][] = [
-      ['Allow', `INVITE, ACK, CANCEL, BYE${this.takesUpdate ? ', UPDATE' : ''}`],
-    ];
+    const headers: [string, string][] = [['Allow', this.allow]];
+    const empty = status >= 200 && request.method === 'INVITE' && body === '';
+    this.atFault ||= status === 408 || status === 481 || empty;
     const refreshes = request.method === 'INVITE' || request.method === 'UPDATE';
     if (status >= 200 && status < 300 && refreshes)
       headers.push(['Require', 'timer'], ['Session-Expires', `${this.session_s};refresher=uac`]);
@@ -189,11 +219,18 @@ export class Phone {
     return this.hungUp;
   }
 
-  /** UPDATE, INFO or MESSAGE; before the call is answered, inside the dialog that `early` has begun. */
-  say(method: string, body: string, early?: SipResponse): void {
-    const headers = method === 'UPDATE' ? this.timerHeaders('uac') : '';
+  /**
+   * Any request but INVITE, CANCEL and BYE; before the call is answered, inside the dialog that `early` has begun.
+   * @returns its CSeq
+   */
+  say(
+    method: string,
+    body: string,
+    { early, headers = '' }: { early?: SipResponse; headers?: string } = {},
+  ): number {
+    const timer = method === 'UPDATE' ? this.timerHeaders('uac') : '';
     const to = early?.header('to') ?? this.remote;
-    this.request(method, body, headers, { to });
+    return this.request(method, body, timer + headers, { to }).cseq;
   }
 
   /** Takes back a re-INVITE that has not been answered. */
@@ -221,6 +258,7 @@ export class Phone {
     this.net.timers.set(LINGER_MS, () => {
       for (const client of this.outgoing.values()) this.stop(client);
       for (const server of this.incoming.values()) this.net.timers.cancel(server.timer);
+      if (!this.deaf) this.manners.gone();
       this.net.forget(this);
     });
   }
@@ -246,7 +284,8 @@ export class Phone {
     headers: string,
     to = this.remote,
   ): string {
-    const content = body === '' ? '' : 'Content-Type: application/sdp\r\n';
+    const type = method === 'NOTIFY' ? 'message/sipfrag' : 'application/sdp';
+    const content = body === '' ? '' : `Content-Type: ${type}\r\n`;
     return `${method} ${this.remoteTarget} SIP/2.0\r\nVia: SIP/2.0/UDP ${this.host}:5060;branch=${branch};rport\r\nMax-Forwards: 70\r\nFrom: ${this.local}\r\nTo: ${to}\r\nCall-ID: ${this.callId}\r\nCSeq: ${cseq} ${method}\r\nContact: ${this.contact}\r\n${headers}${content}Content-Length: ${body.length}\r\n\r\n${body}`;
   }
 
@@ -279,6 +318,7 @@ export class Phone {
     client.deadline = this.net.timers.set(TIMEOUT_MS, () => {
       this.stop(client);
       client.status = 408;
+      this.atFault = true;
       if (method === 'INVITE') this.end();
     });
     return client;
@@ -347,12 +387,13 @@ export class Phone {
     }
     this.stop(client);
     client.status = status;
-    if (!isInvite) return;
+    if (!isInvite) return this.manners.told(client.method, client.cseq, status);
     const first = this.state === 'calling';
     if (status >= 300) {
       const to = response.header('to') ?? '';
       client.ack = `ACK ${client.text.slice(7, client.text.indexOf('\r\n'))}\r\nVia: SIP/2.0/UDP ${this.host}:5060;branch=${client.branch};rport\r\nMax-Forwards: 70\r\nFrom: ${this.local}\r\nTo: ${to}\r\nCall-ID: ${this.callId}\r\nCSeq: ${client.cseq} ACK\r\nContent-Length: 0\r\n\r\n`;
       this.put(client.ack, client.port);
+      this.atFault ||= !first && (status === 408 || status === 481);
       if (first || status === 408 || status === 481) return this.end();
       return;
     }
@@ -382,10 +423,12 @@ export class Phone {
       case 'CANCEL':
         return this.cancelCame(incoming);
       case 'BYE':
+        this.wasHungUp ||= this.state !== 'over';
         this.answer(incoming, this.state === 'over' ? 481 : 200);
         return this.end();
       default:
-        return this.answer(incoming, this.state === 'over' ? 481 : 200);
+        if (!this.manners.asked(incoming)) this.answer(incoming, this.state === 'over' ? 481 : 200);
+        return;
     }
   }
 

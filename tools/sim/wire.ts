@@ -3,8 +3,17 @@
  * Call-ID, with what came in and what went out, kept apart from the engine's own transactions and dialogs.
  */
 import type { SipMessage, SipRequest, SipResponse } from '../../core/sip/message.js';
+import {
+  type Conversation,
+  type Dialog,
+  farEnd,
+  inviteOf,
+  newConversation,
+  type Server,
+  serverKey,
+} from './conversation.js';
 import { Described } from './described.js';
-import { found, must } from './violation.js';
+import { found, must, Violation } from './violation.js';
 
 /** 64 T1, less what a drifting clock takes off it. */
 const LONG_MS = 31_000;
@@ -13,74 +22,18 @@ const CONFIRMED_MS = 4_900;
 /** After the end of its call a leg has this long to be hung up: an ACK may be waited for before. */
 const HANG_UP_MS = 70_000;
 /** A conversation without a word for so long is over. */
-const QUIET_MS = 100_000;
+const QUIET_MS = 80_000;
 /** A request that is no INVITE has an answer after this: it may be carried to the other side first. */
 const ANSWER_MS = 40_000;
 
 /** What a request is answered with that cannot be read; without a transaction. */
 const UNREADABLE = new Set([400, 505, 513]);
 
-/** A request of the engine's. */
-interface Client {
-  readonly request: SipRequest;
-  readonly sent_ms: number;
-  provisional: boolean;
-  /** The first final status that came; 0 before. */
-  status: number;
-  /** To header of a refusal, which its ACK repeats. */
-  to: string;
-  cancelled_ms: number;
-  /** Of an INVITE: its ACK to each dialog that a 2xx made, by To-tag; '' before it was sent. */
-  readonly acks: Map<string, string>;
-  /** The 2xx's, by To-tag. */
-  readonly answers: Map<string, SipResponse>;
-}
-
-/** A request of the peer's. */
-interface Server {
-  readonly request: SipRequest;
-  readonly came_ms: number;
-  /** The last response, and its status; 0 before. */
-  status: number;
-  last: string;
-  finished_ms: number;
-  acknowledged: boolean;
-  /** It came again when the engine may have forgotten it: as a retransmission or as new, who knows. */
-  stale: boolean;
-}
-
-/** One peer's end of a conversation, by his tag. */
-interface Dialog {
-  established: boolean;
-  /** A BYE went out, or came and was answered. */
-  over: boolean;
-  /** CSeq of the engine's last request in it. */
-  cseq: number;
-  /** Where he wants requests: each Contact that he has shown. */
-  readonly contacts: Set<string>;
-}
-
-interface Conversation {
-  /** The call that it belongs to; '' when it made none. */
-  call: string;
-  last_ms: number;
-  /** CSeq of the engine's INVITE that began it. */
-  first_cseq: number;
-  readonly clients: Map<string, Client>;
-  readonly servers: Map<string, Server>;
-  /** Requests that came cut short and could still be answered. */
-  readonly cut: Set<string>;
-  readonly dialogs: Map<string, Dialog>;
-  /** Tags of those whose 2xx came after a refusal had ended the INVITE: hung up or not, the engine owes them nothing. */
-  readonly late: Set<string>;
-  /** The tag of the first peer who answered. */
-  first_tag: string;
-  readonly described: Described;
-}
-
 export class Wire {
   private readonly conversations = new Map<string, Conversation>();
   private readonly branches = new Set<string>();
+  /** Of the engine's INVITEs to itself, by Call-ID: From-tag. Such a Call-ID has two conversations, one at each end. */
+  private readonly selves = new Map<string, string>();
   /** Calls that have ended, and when. */
   private readonly ended = new Map<string, number>();
 
@@ -94,8 +47,14 @@ export class Wire {
 
   /** The engine made a call of that Call-ID's INVITE. */
   called(call: string, callId: string): void {
-    const conversation = this.conversations.get(callId);
+    const conversation = this.conversations.get(this.selves.has(callId) ? farEnd(callId) : callId);
     if (conversation !== undefined) conversation.call = call;
+  }
+
+  /** The leg, `CALL.NUMBER`, is not needed any more: it is to be hung up. */
+  legEnded(leg: string): void {
+    for (const conversation of this.conversations.values())
+      if (conversation.leg === leg) conversation.leg_ended_ms ||= this.now_ms();
   }
 
   /** The call has ended. */
@@ -104,19 +63,27 @@ export class Wire {
     if (!this.ended.has(call)) this.ended.set(call, this.now_ms());
   }
 
+  /** It has not: a worker that has come back told first of its beginning only. */
+  goesOn(call: string): void {
+    this.ended.delete(call);
+  }
+
   /**
    * A worker comes back. It knows nothing of requests that made no call, or one that is over: to it they are new when
    * they come again. An INVITE of which nobody had decided yet where it goes is among them.
    */
-  cameBack(isIts: (callId: string) => boolean, has: (call: string) => boolean): void {
-    for (const [callId, { call, clients, late, servers }] of this.conversations) {
-      if (!isIts(callId)) continue;
+  cameBack(isIts: (callId: string, call: string) => boolean, has: (call: string) => boolean): void {
+    for (const conversation of this.conversations.values()) {
+      const { call, callId, clients, dialogs, late, servers } = conversation;
+      if (!isIts(callId, call)) continue;
       // The tag in a CANCEL's 200 need not be the INVITE's (9.2 says SHOULD), and is drawn anew.
       for (const server of servers.values()) server.stale ||= server.request.method === 'CANCEL';
       if (has(call)) continue;
       // Who answers its INVITE again is a stranger to it.
-      for (const { acks } of clients.values()) for (const tag of acks.keys()) late.add(tag);
+      for (const { answers } of clients.values()) for (const [tag, { body }] of answers) late.set(tag, body);
       servers.clear();
+      dialogs.clear();
+      conversation.described = new Described();
     }
   }
 
@@ -124,9 +91,16 @@ export class Wire {
 
   /** @param sentBy `host:port` of the socket that it leaves by */
   sent(message: SipRequest | SipResponse, sentBy: string): void {
-    const conversation = this.conversation(message.callId);
-    if (message.kind === 'request') this.sentRequest(conversation, message, sentBy);
-    else this.sentResponse(conversation, message);
+    const self = this.selves.get(message.callId);
+    const far = self !== undefined && (message.kind === 'request') !== (message.fromTag === self);
+    const conversation = this.conversation(message.callId, far);
+    try {
+      if (message.kind === 'request') this.sentRequest(conversation, message, sentBy);
+      else this.sentResponse(conversation, message);
+    } catch (error) {
+      if (error instanceof Violation) error.message += `: ${message.callId}, CSeq ${message.cseq}`;
+      throw error;
+    }
   }
 
   private sentRequest(conversation: Conversation, request: SipRequest, sentBy: string): void {
@@ -178,6 +152,7 @@ export class Wire {
       return;
     }
     if (method === 'BYE' && conversation.late.has(toTag)) return;
+    if (method === 'NOTIFY') conversation.referrals.notify(request);
     const dialog = found(conversation.dialogs.get(toTag), `${method}: there is its dialog (12.2)`);
     must(dialog.established, `${method}: its dialog is established (12.2)`);
     must(!dialog.over, `${method}: nothing follows a BYE (15)`);
@@ -197,8 +172,10 @@ export class Wire {
       must(client.acks.get(request.toTag) !== '', 'a 2xx is acknowledged before the next INVITE (14.1)');
     }
     for (const server of conversation.servers.values()) {
-      if (server.request.method !== 'INVITE' || server.status >= 300) continue;
-      must(server.status >= 200, "no INVITE while the peer's is unanswered (14.1)");
+      const { request: peers, status } = server;
+      // One that was refused outside the dialog was never part of it.
+      if (peers.method !== 'INVITE' || (status >= 300 && peers.toTag === '')) continue;
+      must(status >= 200, "no INVITE while the peer's is unanswered (14.1)");
       this.mustBeAcknowledged(server, 'INVITE');
     }
   }
@@ -209,15 +186,19 @@ export class Wire {
       must(client.acks.get(tag) !== '', 'a 2xx is acknowledged before BYE (13.2.2.4)');
     // Who made the dialog may hang up at any time.
     if (conversation.first_cseq > 0) return;
+    // A refusal need not be acknowledged for that, a 2xx must (15).
     for (const server of conversation.servers.values())
-      if (server.request.method === 'INVITE' && server.status >= 200) this.mustBeAcknowledged(server, 'BYE');
+      if (server.request.method === 'INVITE' && server.status >= 200 && server.status < 300)
+        this.mustBeAcknowledged(server, 'BYE');
   }
 
-  /** As callee: not before the ACK, or before there can be none any more (15). */
+  /** Not before the ACK, or before there can be none any more: Timer H (14.1, 15). */
   private mustBeAcknowledged(server: Server, method: string): void {
-    if (server.status >= 300) return;
     const waited = this.now_ms() - server.finished_ms >= LONG_MS;
-    must(server.acknowledged || waited, `no ${method} before the ACK or Timer H (15)`);
+    must(
+      server.acknowledged || waited,
+      `no ${method} before the ACK of ${server.status} or Timer H (14.1, 15)`,
+    );
   }
 
   private sentCancel(conversation: Conversation, cancel: SipRequest): void {
@@ -236,7 +217,11 @@ export class Wire {
   }
 
   private sentAck(conversation: Conversation, ack: SipRequest): void {
-    if (conversation.late.has(ack.toTag)) return;
+    const late = conversation.late.get(ack.toTag);
+    if (late !== undefined) {
+      const asked = inviteOf(conversation, ack.cseq)?.request.body === '';
+      return must((ack.body !== '') === (asked && late !== ''), 'the ACK of a late 2xx answers an offer');
+    }
     const invite = found(inviteOf(conversation, ack.cseq), 'an ACK has the CSeq of an INVITE (13.2.2.4)');
     must(invite.status > 0, 'no ACK before a final response (13.2.2.4, 17.1.1.3)');
     if (invite.status >= 300) {
@@ -277,6 +262,7 @@ export class Wire {
     must(request.toTag === '' || request.toTag === response.toTag, `${what} keeps the To-tag (8.2.6.2)`);
     server.status = status;
     server.last = response.text;
+    if (method === 'REFER') conversation.referrals.answered(request.cseq, status);
     if (status >= 200) server.finished_ms = this.now_ms();
     if (status < 101 || status >= 300) return;
     if (method === 'INVITE' || method === 'UPDATE') {
@@ -294,14 +280,21 @@ export class Wire {
 
   /** A message that arrives at the engine and that its parser takes. */
   received(message: SipRequest | SipResponse): void {
-    const conversation = this.conversation(message.callId);
+    const conversation = this.heardIn(message);
     if (message.kind === 'request') this.receivedRequest(conversation, message);
     else this.receivedResponse(conversation, message);
   }
 
   /** A request arrives at the engine that its parser does not take, and that can be answered. */
   receivedCut(request: SipRequest): void {
-    this.conversation(request.callId).cut.add(serverKey(request));
+    this.heardIn(request).cut.add(serverKey(request));
+  }
+
+  /** The conversation of what comes to the engine: of one with itself, whose tag is in From says at which end. */
+  private heardIn(message: SipRequest | SipResponse): Conversation {
+    const self = this.selves.get(message.callId);
+    const far = self !== undefined && (message.kind === 'request') === (message.fromTag === self);
+    return this.conversation(message.callId, far);
   }
 
   private receivedRequest(conversation: Conversation, request: SipRequest): void {
@@ -317,6 +310,9 @@ export class Wire {
       known.stale ||= this.isForgotten(known);
       return;
     }
+    // Who takes somebody's place belongs to his call.
+    const replaced = request.toTag === '' ? request.header('replaces') : undefined;
+    if (replaced !== undefined && conversation.call === '') conversation.call = this.callOf(replaced);
     conversation.servers.set(key, {
       request,
       came_ms: this.now_ms(),
@@ -348,7 +344,10 @@ export class Wire {
     const first = client.status === 0;
     if (first) client.status = status;
     if (status >= 300 && first) client.to = response.header('to') ?? '';
-    if (method === 'INVITE' && status < 300 && client.status >= 300) conversation.late.add(toTag);
+    // After 64 T1 nothing is left of an INVITE whose dialog is over, either.
+    const outlived = conversation.dialogs.get(toTag)?.over && this.now_ms() - client.sent_ms >= LONG_MS;
+    if (method === 'INVITE' && status < 300 && (client.status >= 300 || outlived))
+      conversation.late.set(toTag, response.body);
     if (status >= 300 || client.status >= 300 || (method !== 'INVITE' && method !== 'UPDATE')) return;
     if (method === 'INVITE') {
       if (conversation.first_tag === '') conversation.first_tag = toTag;
@@ -357,7 +356,8 @@ export class Wire {
         client.answers.set(toTag, response);
       }
     }
-    this.dialog(conversation, toTag, response).established = true;
+    // To a worker that has come back without that call he is a stranger.
+    if (!conversation.late.has(toTag)) this.dialog(conversation, toTag, response).established = true;
   }
 
   /** The dialog with that peer, who has shown his Contact. */
@@ -372,23 +372,29 @@ export class Wire {
     return dialog;
   }
 
-  private conversation(callId: string): Conversation {
-    let conversation = this.conversations.get(callId);
+  /** The call of the dialog that a Replaces names; '' when there is none. */
+  private callOf(replaces: string): string {
+    const [callId = ''] = replaces.split(';');
+    for (const key of [callId, farEnd(callId)]) {
+      const named = this.conversations.get(key);
+      for (const tag of named?.dialogs.keys() ?? [])
+        if (replaces.includes(`from-tag=${tag}`)) return named?.call ?? '';
+    }
+    return '';
+  }
+
+  /** The engine is about to call itself by that INVITE. */
+  callsItself(invite: SipRequest): void {
+    this.selves.set(invite.callId, invite.fromTag);
+  }
+
+  /** @param far the end that did not begin it, where the engine has both */
+  private conversation(callId: string, far = false): Conversation {
+    const key = far ? farEnd(callId) : callId;
+    let conversation = this.conversations.get(key);
     if (conversation === undefined) {
-      const call = /^(c\w+-\w+)\.\d+\.\d+\./.exec(callId)?.[1] ?? '';
-      conversation = {
-        call,
-        last_ms: 0,
-        first_cseq: 0,
-        clients: new Map(),
-        servers: new Map(),
-        cut: new Set(),
-        dialogs: new Map(),
-        late: new Set(),
-        first_tag: '',
-        described: new Described(),
-      };
-      this.conversations.set(callId, conversation);
+      conversation = newConversation(callId, far);
+      this.conversations.set(key, conversation);
     }
     conversation.last_ms = this.now_ms();
     return conversation;
@@ -399,12 +405,14 @@ export class Wire {
   /** Every conversation: no leg outlives its call, no request stays unanswered. Forgets those that are over. */
   everything(): void {
     const now_ms = this.now_ms();
-    for (const [callId, conversation] of this.conversations) {
-      const ended_ms = this.ended.get(conversation.call);
+    for (const [key, conversation] of this.conversations) {
+      const { callId } = conversation;
+      const ended_ms = conversation.leg_ended_ms || this.ended.get(conversation.call);
       if (ended_ms !== undefined && now_ms - ended_ms > HANG_UP_MS) this.mustBeOver(callId, conversation);
       const goes_on = conversation.call !== '' && ended_ms === undefined;
       if (goes_on || now_ms - Math.max(conversation.last_ms, ended_ms ?? 0) < QUIET_MS) continue;
       this.forget(callId, conversation);
+      this.conversations.delete(key);
     }
     for (const [call, ended_ms] of this.ended) if (now_ms - ended_ms > 4 * QUIET_MS) this.ended.delete(call);
   }
@@ -427,18 +435,6 @@ export class Wire {
       this.branches.delete(client.request.via.branch);
       for (const ack of client.acks.values()) this.branches.delete(/branch=([^;\r]+)/.exec(ack)?.[1] ?? '');
     }
-    this.conversations.delete(callId);
+    if (!this.conversations.has(farEnd(callId))) this.selves.delete(callId);
   }
-}
-
-/** The INVITE of the engine's with that number. */
-function inviteOf(conversation: Conversation, cseq: number): Client | undefined {
-  for (const client of conversation.clients.values())
-    if (client.request.method === 'INVITE' && client.request.cseq === cseq) return client;
-  return undefined;
-}
-
-/** Which transaction of the peer's a request or its response belongs to (17.2.3). */
-function serverKey({ method, via }: SipMessage): string {
-  return `${via.branch} ${method} ${via.host}:${via.port}`;
 }

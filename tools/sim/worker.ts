@@ -70,8 +70,8 @@ export class SimWorker extends SimThread {
   private deaths = 0;
   /** What the turn does to the world outside, in order, once what it took in is safe. */
   private outbox: ((lost: boolean) => void)[] = [];
-  /** Datagrams that came while it was dead. */
-  private readonly kept: { text: string; path: Path }[] = [];
+  /** What came while it was dead. */
+  private readonly kept: (() => void)[] = [];
 
   constructor(
     readonly index: number,
@@ -106,13 +106,10 @@ export class SimWorker extends SimThread {
 
   /** A datagram has come to it, by its own socket or by the one that received it for all. */
   receive(text: string, path: Path): void {
-    if (!this.alive) {
-      this.kept.push({ text, path });
-      return;
-    }
+    if (!this.alive) return this.whenBack(() => this.receive(text, path));
     this.turn(() => {
       this.outbox.push(() => this.around.received(text));
-      this.b2bua.receive(text, path);
+      this.b2bua.receive(text, path, Buffer.from(text, 'latin1'));
     });
   }
 
@@ -138,7 +135,12 @@ export class SimWorker extends SimThread {
     this.alive = true;
     this.turn(() => this.b2bua.askAgain());
     this.ring();
-    for (const { text, path } of this.kept.splice(0)) this.receive(text, path);
+    for (const act of this.kept.splice(0)) act();
+  }
+
+  /** It is dead: that is done once another has taken its place. */
+  whenBack(act: () => void): void {
+    this.kept.push(act);
   }
 
   /** Address of one of its sockets. */
@@ -236,8 +238,10 @@ export class SimWorker extends SimThread {
 
   /** A route module that takes its time with each leg, and now and then fails. */
   private onLeg(invite: LegInvite, done: (answer: LegAnswer) => void): void {
-    const { call, context, headers, leg, state } = invite;
-    must(context[CONTEXT_PARAM] === CALL_PARAM, "a leg has its call's parameter");
+    const { call, context, headers, leg, role, state } = invite;
+    // A bridge to a dialog of another worker's never was a call of a flow.
+    const param = role === 'target' ? context[CONTEXT_PARAM] || CALL_PARAM : context[CONTEXT_PARAM];
+    must(param === CALL_PARAM, "a leg has its call's parameter");
     this.later(
       this.dice.between(1, LONGEST_ROUTING_MS),
       `leg seen, worker ${this.index}`,
@@ -270,7 +274,8 @@ export class SimWorker extends SimThread {
     const parsed = parseUri(uri);
     const host = parsed?.host ?? '';
     const desk = /^desk(\d+)\.example$/.exec(host)?.[1];
-    if (desk === undefined) return found(host === '' ? [] : [{ host, port: parsed?.port || 5060 }]);
+    const known = host !== '' && !host.endsWith('.example');
+    if (desk === undefined) return found(known ? [{ host, port: parsed?.port || 5060 }] : []);
     const targets = this.dice.chance(2) ? [] : [{ host: `10.2.0.${desk}`, port: 5060 }];
     this.later(this.dice.between(1, 300), `resolved, worker ${this.index}`, uri, () => found(targets));
   }

@@ -2,25 +2,21 @@
  * A whole centre in one thread and virtual time: the engine's own B2BUAs and dispatcher, joined by its rings and its
  * message catalogue, among simulated phones on a network that fails. A seed decides everything that happens.
  */
-import type { Command } from '../../core/acd/commands.js';
-import type { Provisioning } from '../../core/acd/provisioning.js';
-import type { StoreRecord } from '../../core/acd/records.js';
-import type { Decision, Report } from '../../core/messages.js';
-import { flatten } from '../../core/sip/bytes.js';
-import type { SipRequest, SipResponse } from '../../core/sip/message.js';
 import { parseMessage } from '../../core/sip/parser.js';
 import { callIdOf, shardOf } from '../../core/sip/shard.js';
 import type { Path } from '../../core/sip/transport.js';
-import { parseUri } from '../../core/sip/uri.js';
 import { TimerWheel } from '../../core/timers.js';
-import { drawProvisioning, FLOWS, PROXIES } from './centre.js';
+import { ForeignWriter } from '../../sql/lane.js';
 import { Clock } from './clock.js';
+import { SimDatabase } from './database.js';
+import { Desk } from './desk.js';
 import { Dice } from './dice.js';
 import { SimDispatcher } from './dispatching.js';
-import { Fork } from './fork.js';
+import { Neighbours, OUTSIDE, UNKNOWN } from './neighbours.js';
 import { ALL_FAULTS, type Faults, Network, NO_FAULTS } from './network.js';
-import { Agent, Caller, MediaServer } from './people.js';
-import { Phone, type PhoneNet } from './phone.js';
+import type { SimOptions } from './options.js';
+import type { Phone, PhoneNet } from './phone.js';
+import { SimStore } from './store.js';
 import { Trace } from './trace.js';
 import { must } from './violation.js';
 import { Wire } from './wire.js';
@@ -59,55 +55,9 @@ const SETTLE_MS = 3_000_000;
 const MOST_DIALOGS = 20;
 const MOST_TRANSACTIONS = 400;
 
-/** What becomes of a message on its way: itself, nothing, twice, another. */
-export interface Plant {
-  record?: (record: StoreRecord) => StoreRecord[];
-  report?: (report: Report) => Report[];
-  decision?: (decision: Decision) => Decision[];
-  /** Of the engine's datagrams. */
-  sent?: (text: string) => string[];
-}
-
-export interface SimOptions {
-  seed: number;
-  calls: number;
-  faults: 'all' | 'none';
-  /** Gets the trace, line by line. */
-  write?: (line: string) => void;
-  /** Gets every message as it is sent. */
-  datagram?: (text: string) => void;
-  /** Makes a damaged copy of a datagram, which the engine gets besides: of one of five. `other` is another one. */
-  damage?: (text: string, other: string, dice: Dice) => string;
-  /** A bug, to see the checks fail. */
-  plant?: Plant;
-}
-
-export interface SimResult {
-  seed: number;
-  calls: number;
-  steps: number;
-  violations: number;
-  virtual_seconds: number;
-  wall_seconds: number;
-  trace_hash: string;
-}
-
-export interface SimFailure {
-  step: number;
-  check: string;
-  last: string[];
-}
-
 /** Whether a route module sees each leg before it is made. */
 function seesLegs(seed: number): boolean {
   return seed % 5 === 2;
-}
-
-/** Somebody at the other end of a Call-ID. */
-interface Endpoint {
-  readonly name: string;
-  readonly callId: string;
-  receive(message: SipRequest | SipResponse): void;
 }
 
 export class World implements PhoneNet {
@@ -125,11 +75,14 @@ export class World implements PhoneNet {
   private readonly wire = new Wire(() => this.timers.now_ms);
   private readonly workers: SimWorker[];
   private readonly dispatching: SimDispatcher;
-  private readonly endpoints = new Map<string, Endpoint>();
-  /** Call-ID of the phone that made each of the engine's calls. */
-  private readonly callers = new Map<string, string>();
-  private readonly agents: number;
-  private provisioning: Provisioning;
+  private readonly database: SimDatabase;
+  private store: SimStore;
+  /** Somebody waits for a promise that has been settled. */
+  private stirred = false;
+  /** What went wrong where nobody could be told at once. */
+  private broken: unknown;
+  private readonly neighbours: Neighbours;
+  private readonly management: Desk;
   private arrived = 0;
   private tokens = 0;
   private restarts = 0;
@@ -137,7 +90,6 @@ export class World implements PhoneNet {
 
   constructor(private readonly options: SimOptions) {
     const { seed } = options;
-    this.agents = AGENTS[seed % AGENTS.length] as number;
     this.trace = new Trace(options.write);
     this.people = new Dice(seed);
     this.desk = new Dice(seed ^ 0x5bd1e995);
@@ -153,8 +105,29 @@ export class World implements PhoneNet {
       this.makeWorker(index, clock(), machine),
     );
     this.dispatching = this.makeDispatcher(clock());
-    this.provisioning = drawProvisioning(this.desk, this.agents, undefined);
-    this.command({ kind: 'load', provisioning: this.provisioning });
+    this.database = new SimDatabase(
+      this.timers,
+      new Dice(seed ^ 0x3c6ef372),
+      (text) => this.note('database', text),
+      () => this.arrived < options.calls,
+      options.faults === 'all',
+    );
+    this.store = this.makeStore(new Set());
+    const goesOn = (): boolean => this.arrived < options.calls;
+    const agents = AGENTS[seed % AGENTS.length] as number;
+    this.neighbours = new Neighbours(this, this.people, agents, goesOn, this.isVandalized);
+    this.management = new Desk(
+      {
+        timers: this.timers,
+        command: (command) => this.dispatching.command(command),
+        alive: () => this.dispatching.alive,
+        goesOn,
+        calls: () => this.dispatching.dispatcher.acd.calls.keys(),
+      },
+      this.desk,
+      agents,
+    );
+    this.management.load();
   }
 
   private makeWorker(index: number, clock: Clock, dice: Dice): SimWorker {
@@ -172,7 +145,7 @@ export class World implements PhoneNet {
         },
         reporting: (report) => plant?.report?.(report) ?? [report],
         called: (call, callId) => {
-          this.callers.set(call, flatten(callId));
+          this.neighbours.called(call, callId);
           this.wire.called(call, callId);
         },
         ringDispatcher: () => this.dispatching.ring(),
@@ -207,6 +180,12 @@ export class World implements PhoneNet {
         deciding: (decision) => plant?.decision?.(decision) ?? [decision],
         recording: (record) => plant?.record?.(record) ?? [record],
         ended: (call) => this.wire.callEnded(call),
+        legEnded: (leg) => this.wire.legEnded(leg),
+        bridged: (call) => this.wire.goesOn(call),
+        bridgeEnded: (call) => {
+          this.wire.callEnded(call);
+          this.neighbours.bridgeEnded(call);
+        },
       },
       clock,
       {
@@ -215,7 +194,7 @@ export class World implements PhoneNet {
         chat_dispatch_policy: seed % 2 === 0 ? 'balancing' : 'full-load',
         internal_call_dispatching: true,
         message_timeout_s: 60,
-        transfer: { allow: [ENGINE], to_locations: true, callers: true },
+        transfer: { allow: [ENGINE, `${OUTSIDE}0.1`, UNKNOWN], to_locations: true, callers: true },
         tell_states: seesLegs(seed),
         max_rejections: seed % 3 === 0 ? 3 : 10,
         max_calls: 5_000,
@@ -225,16 +204,42 @@ export class World implements PhoneNet {
     );
   }
 
+  private makeStore(live_calls: ReadonlySet<string>): SimStore {
+    const { timers } = this;
+    return new SimStore(
+      {
+        now_ms: () => timers.now_ms,
+        after: (ms, act) => {
+          timers.set(ms, act);
+        },
+        stirred: () => {
+          this.stirred = true;
+        },
+        fatal: (error) => {
+          this.note('store', String(error));
+          // A statement that has outlived its process: the next start knows of it.
+          if (!(error instanceof ForeignWriter)) this.broken = error;
+          else if (this.dispatching.alive) this.restart();
+        },
+      },
+      this.dispatching.records,
+      this.database,
+      live_calls,
+    );
+  }
+
   /** Runs to the end. @throws when a check fails, a Violation or the broken assertion itself */
-  run(): void {
+  async run(): Promise<void> {
     const { timers } = this;
     this.arriveLater();
-    this.manageLater();
+    this.management.manageLater();
     if (this.faults.restarted) this.restartLater();
     let until_ms = Number.MAX_SAFE_INTEGER;
     let next_ms: number | undefined;
     while ((next_ms = this.due_ms()) !== undefined && next_ms < until_ms) {
       timers.advance(next_ms);
+      if (this.stirred) await this.settled();
+      if (this.broken !== undefined) throw this.broken;
       for (const worker of this.workers) worker.tick();
       this.dispatching.tick();
       this.bothSides();
@@ -244,9 +249,27 @@ export class World implements PhoneNet {
       }
       if (this.arrived >= this.options.calls && until_ms === Number.MAX_SAFE_INTEGER)
         until_ms = timers.now_ms + SETTLE_MS;
+      // The store looks for rows for ever.
+      if (this.isOver()) this.store.end();
     }
     this.everything();
     this.nothingIsLeft();
+  }
+
+  /** Lets everything go on that waits for a promise: no time passes meanwhile. */
+  private async settled(): Promise<void> {
+    this.stirred = false;
+    await new Promise(setImmediate);
+  }
+
+  private isOver(): boolean {
+    return (
+      this.arrived >= this.options.calls &&
+      this.dispatching.alive &&
+      this.dispatching.dispatcher.acd.calls.size === 0 &&
+      this.store.idle &&
+      this.timers.size <= 1
+    );
   }
 
   /** When something happens next; undefined when nothing will. */
@@ -260,7 +283,8 @@ export class World implements PhoneNet {
   /** A call that one side has and the other has not is one that a message under way is about. */
   private bothSides(): void {
     if (this.workers.some(({ alive }) => !alive)) return;
-    let apart = -this.dispatching.dispatcher.acd.calls.size;
+    const { bridges, calls } = this.dispatching.dispatcher.acd;
+    let apart = -calls.size - bridges.size;
     let under_way = 0;
     for (const { b2bua, decisions, reports } of this.workers) {
       apart += b2bua.size;
@@ -272,7 +296,11 @@ export class World implements PhoneNet {
   private everything(): void {
     this.dispatching.audit.everything();
     this.wire.everything();
-    const lately = this.dispatching.dispatcher.acd.calls.size + this.wire.endedLately + this.workers.length;
+    const { records } = this.dispatching;
+    if (this.store.idle) records.checkAll(this.database.tables);
+    else records.check(this.database.tables);
+    const { bridges, calls } = this.dispatching.dispatcher.acd;
+    const lately = calls.size + bridges.size + this.wire.endedLately + this.workers.length;
     for (const { b2bua } of this.workers) {
       must(b2bua.dialogs <= MOST_DIALOGS * lately, 'dialogs go with their calls');
       must(b2bua.layer.size <= MOST_TRANSACTIONS * lately, 'transactions go with their calls');
@@ -281,6 +309,7 @@ export class World implements PhoneNet {
 
   private nothingIsLeft(): void {
     must(this.dispatching.dispatcher.acd.calls.size === 0, 'no call is left in the dispatcher');
+    must(this.dispatching.dispatcher.acd.bridges.size === 0, 'no bridge is left in the dispatcher');
     must(this.dispatching.timers.size === 0, 'no deadline of the dispatcher is left');
     for (const { b2bua, timers } of this.workers) {
       must(b2bua.size === 0, 'no call is left in the B2BUA');
@@ -288,6 +317,7 @@ export class World implements PhoneNet {
       must(b2bua.layer.size === 0, 'no transaction is left');
       must(timers.size === 0, 'no deadline of a worker is left');
     }
+    this.dispatching.records.checkAll(this.database.tables);
     must(this.timers.size === 0, 'nobody waits for anything');
   }
 
@@ -315,13 +345,13 @@ export class World implements PhoneNet {
   unacknowledged(phone: Phone): void {
     if (this.isVandalized) return;
     // Nobody can be joined to a caller who does not acknowledge: until he is given up, the leg waits too.
-    const caller = this.endpoints.get(this.callers.get(phone.callId.split('.', 1)[0] ?? '') ?? '');
-    if (!(caller instanceof Phone) || caller.deaf || !caller.acknowledges) return;
+    const caller = this.neighbours.callerOf(phone.callId.split('.', 1)[0] ?? '');
+    if (caller === undefined || caller.deaf || !caller.acknowledges) return;
     must(false, `the 200 of ${phone.name} (${phone.callId}) is acknowledged`);
   }
 
   forget(who: { readonly callId: string }): void {
-    this.endpoints.delete(who.callId);
+    this.neighbours.forget(who.callId);
   }
 
   /** A worker has died: the dispatcher learns it, and a little later another takes its place. */
@@ -353,9 +383,11 @@ export class World implements PhoneNet {
     this.restarts++;
     for (const worker of workers) worker.endWithProcess();
     dispatching.end();
+    this.store.end();
     timers.set(reaper.between(10, LONGEST_RESTART_MS), () => {
       this.note('process', 'is back');
       dispatching.comeBack();
+      this.store = this.makeStore(new Set(dispatching.dispatcher.acd.calls.keys()));
       for (const worker of workers) {
         worker.relink();
         worker.comeBack();
@@ -366,7 +398,8 @@ export class World implements PhoneNet {
   private comesBack(worker: SimWorker): void {
     const { workers } = this;
     this.note(`worker ${worker.index}`, 'is replaced');
-    const isIts = (callId: string): boolean => workers[shardOf(callId) % workers.length] === worker;
+    const isIts = (callId: string, call: string): boolean =>
+      workers[shardOf(this.neighbours.callIdOf(call) ?? callId) % workers.length] === worker;
     this.wire.cameBack(isIts, (call) => worker.journal.has(call));
   }
 
@@ -386,16 +419,26 @@ export class World implements PhoneNet {
   }
 
   /** Who receives is the owner of the port, of the public one the last worker; the Call-ID says whose it is. */
-  private toEngine(phone: Phone, text: string, port: number): void {
+  private toEngine(from: { name: string; host: string; port: number }, text: string, port: number): void {
     const { workers } = this;
-    this.note(`${phone.name} ->`, text);
+    const { host } = from;
+    this.note(`${from.name} ->`, text);
     if (!this.dispatching.alive) return this.note('network lost', text);
     const receiver = port === PUBLIC_PORT ? workers.at(-1) : workers[port - WORKER_PORT];
     must(receiver !== undefined, `port ${port} is one of the engine's`);
+    const path = { socket: port === PUBLIC_PORT ? PUBLIC_SOCKET : OWN_SOCKET, host, port: from.port };
+    this.arrive(receiver, text, path);
+  }
+
+  private arrive(receiver: SimWorker, text: string, path: Path): void {
+    const { workers } = this;
+    if (path.socket === OWN_SOCKET && !receiver.alive)
+      return receiver.whenBack(() => this.arrive(receiver, text, path));
     const callId = callIdOf(text);
     const owner = callId === undefined ? receiver : (workers[shardOf(callId) % workers.length] as SimWorker);
-    const path = { socket: port === PUBLIC_PORT ? PUBLIC_SOCKET : OWN_SOCKET, host: phone.host, port: 5060 };
     if (owner === receiver) return owner.receive(text, path);
+    // What comes to a worker's own socket may be part of a dialog that it has with another worker.
+    if (path.socket === OWN_SOCKET && receiver.b2bua.isOurs(text)) return receiver.receive(text, path);
     this.timers.set(this.wakeDelay_ms(), () => owner.receive(text, path));
   }
 
@@ -406,138 +449,47 @@ export class World implements PhoneNet {
 
   private received(text: string): void {
     if (this.isVandalized) return;
-    const message = parseMessage(text);
+    const message = parseMessage(text, Buffer.from(text, 'latin1'));
     if (message.kind !== 'failure') this.wire.received(message);
     else if (message.request !== undefined) this.wire.receivedCut(message.request);
   }
 
   private toPhone(worker: SimWorker, path: Path, text: string, lost: boolean): void {
-    const message = parseMessage(text);
+    const message = parseMessage(text, Buffer.from(text, 'latin1'));
     // A refusal repeats what could not be read.
     if (message.kind === 'failure' && this.isVandalized) return;
     must(message.kind !== 'failure', 'the engine sends what its own parser takes');
     this.options.datagram?.(text);
-    if (!this.isVandalized) this.wire.sent(message, worker.sentBy(path.socket));
+    const itself = path.host === ENGINE;
+    if (!this.isVandalized) {
+      if (itself && message.kind === 'request' && message.method === 'INVITE' && message.toTag === '')
+        this.wire.callsItself(message);
+      this.wire.sent(message, worker.sentBy(path.socket));
+    }
     if (lost) return this.note('network lost', text);
+    if (itself) {
+      const port = path.socket === PUBLIC_SOCKET ? PUBLIC_PORT : WORKER_PORT + worker.index;
+      const from = { name: `engine, worker ${worker.index}`, host: ENGINE, port };
+      return this.network.send(text, (arrived) => this.toEngine(from, arrived, path.port));
+    }
     this.network.send(text, (arrived) => {
       const heard = arrived.length === text.length ? message : parseMessage(arrived);
       if (heard.kind === 'failure') return;
-      let endpoint = this.endpoints.get(heard.callId);
-      if (endpoint === undefined && heard.kind === 'request') endpoint = this.ring(heard, path.host);
+      let endpoint = this.neighbours.find(heard.callId);
+      if (endpoint === undefined && heard.kind === 'request')
+        endpoint = this.neighbours.ring(heard, path.host);
       this.note(`${endpoint?.name ?? path.host} <-`, arrived);
       endpoint?.receive(heard);
     });
   }
 
-  /** A phone for an INVITE that starts a leg, or for a request in a dialog long forgotten: it answers 481. */
-  private ring(request: SipRequest, host: string): Endpoint | undefined {
-    if (request.method === 'ACK') return undefined;
-    const starts = request.method === 'INVITE' && request.toTag === '';
-    const phone = (net: PhoneNet, at: string): Phone => {
-      const role = host.startsWith('10.2.') || host.startsWith(PROXIES) ? 'agent' : 'media';
-      const user = parseUri(request.uri)?.user ?? '';
-      const made = new Phone(net, role, user, at, request.callId, '', request.body.includes('MSRP'));
-      made.manners = role === 'agent' ? new Agent(made, this.people) : new MediaServer(made, this.people);
-      return made;
-    };
-    const forks = starts && host.startsWith(PROXIES);
-    const endpoint = forks
-      ? new Fork(this, request, this.people, (net, index) =>
-          phone(net, `10.2.${index + 1}.${host.slice(host.lastIndexOf('.') + 1)}`),
-        )
-      : phone(this, host);
-    this.endpoints.set(request.callId, endpoint);
-    if (!starts && endpoint instanceof Phone) endpoint.end();
-    return endpoint;
-  }
-
   // What happens by itself.
-
-  private command(command: Command): void {
-    this.dispatching.command(command);
-  }
 
   private arriveLater(): void {
     if (this.arrived >= this.options.calls) return;
     this.timers.set(this.people.between(1, 2 * ARRIVAL_GAP_MS), () => {
-      this.callArrives();
+      this.neighbours.callArrives(++this.arrived);
       this.arriveLater();
     });
   }
-
-  private callArrives(): void {
-    const { people } = this;
-    const number = ++this.arrived;
-    const flow = people.chance(1) ? 'nowhere' : people.pick(FLOWS);
-    const host = `10.1.${number & 255}.${1 + ((number >> 8) & 127)}`;
-    const chat = flow === 'chat' || people.chance(3);
-    const uri = `sip:${flow}@${ENGINE}`;
-    const phone = new Phone(this, 'caller', `u${number}`, host, `${number}@${host}`, uri, chat);
-    this.endpoints.set(phone.callId, phone);
-    phone.manners = new Caller(phone, people);
-  }
-
-  private manageLater(): void {
-    this.timers.set(this.desk.between(100, 4_000), () => {
-      if (this.dispatching.alive) {
-        if (this.arrived >= this.options.calls) return this.closeDesk();
-        this.manage();
-      }
-      this.manageLater();
-    });
-  }
-
-  private manage(): void {
-    const { desk } = this;
-    const roll = desk.between(1, 100);
-    const agent_id = `a${desk.between(1, this.agents)}`;
-    if (roll <= 70) this.command({ kind: 'agent_login', agent_id, logged_in: desk.chance(75) });
-    else if (roll <= 80) {
-      this.provisioning = drawProvisioning(desk, this.agents, this.provisioning);
-      this.command({ kind: 'load', provisioning: this.provisioning });
-    } else if (roll <= 82) this.command({ kind: 'release_agent', agent_id });
-    else if (roll <= 84) {
-      const calls = [...this.dispatching.dispatcher.acd.calls.keys()];
-      if (calls.length > 0) this.command({ kind: 'end_call', call: desk.pick(calls) });
-    } else if (roll <= 87) this.command({ kind: 'internal_dispatching', on: desk.chance(40) });
-    else if (roll <= 95) this.command({ kind: 'internal_dispatching', on: true });
-    else if (roll <= 99) {
-      const call = this.dispatching.dispatcher.acd.calls.keys().next().value;
-      if (call !== undefined) this.command({ kind: 'dispatch', call, agent_id });
-    } else this.command({ kind: 'reset_stats' });
-  }
-
-  /** So that whoever still waits is served: calls are dispatched, and everybody is there. */
-  private closeDesk(): void {
-    this.command({ kind: 'internal_dispatching', on: true });
-    for (let n = 1; n <= this.agents; n++)
-      this.command({ kind: 'agent_login', agent_id: `a${n}`, logged_in: true });
-  }
-}
-
-/** Runs one seed. A check that fails is a result, with what led to it. */
-export function simulate(
-  options: SimOptions,
-  clock_ms: () => number,
-): { result: SimResult; failure: SimFailure | undefined } {
-  const began_ms = clock_ms();
-  const world = new World(options);
-  let failure: SimFailure | undefined;
-  try {
-    world.run();
-  } catch (error) {
-    // Whatever is thrown in here, by a check or by the engine, is what the simulation is to find.
-    const check = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    failure = { step: world.steps, check, last: world.trace.last() };
-  }
-  const result = {
-    seed: options.seed,
-    calls: options.calls,
-    steps: world.steps,
-    violations: failure === undefined ? 0 : 1,
-    virtual_seconds: Math.round(world.virtual_seconds * 1000) / 1000,
-    wall_seconds: Math.round((clock_ms() - began_ms) / 10) / 100,
-    trace_hash: world.trace.digest(),
-  };
-  return { result, failure };
 }

@@ -197,15 +197,44 @@ const BATCH_MS = 0.1;
 
 /** The least time that reading takes in several tries, ms. */
 export function leastTime_ms(text: string, clock_ms: () => number, tries: number): number {
-  const first_ms = timeOf_ms(text, 1, clock_ms);
-  const batch = Math.max(1, Math.round(BATCH_MS / first_ms));
-  let least_ms = first_ms;
-  for (let n = 0; n < tries; n++) least_ms = Math.min(least_ms, timeOf_ms(text, batch, clock_ms) / batch);
+  const batch = batchOf(text, clock_ms);
+  let least_ms = Number.POSITIVE_INFINITY;
+  for (let n = 0; n < tries; n++) least_ms = Math.min(least_ms, timeOf_ms(text, batch, clock_ms));
   return least_ms;
 }
 
+/**
+ * How many times as long the message takes that is twice as long. Both are read in turns, so that whatever else
+ * the machine does falls on either, and the least time of each counts; what is above `most` is measured anew, since the
+ * compiler may have changed its mind between the two.
+ */
+export function growthOf(growing: Growth, clock_ms: () => number, most: number): number {
+  const [once, twice] = [growing.text(1), growing.text(2)];
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < ROUNDS && least > most; round++) {
+    const [few, many] = [batchOf(once, clock_ms), batchOf(twice, clock_ms)];
+    let once_ms = Number.POSITIVE_INFINITY;
+    let twice_ms = Number.POSITIVE_INFINITY;
+    for (let n = 0; n < TURNS << round; n++) {
+      once_ms = Math.min(once_ms, timeOf_ms(once, few, clock_ms));
+      twice_ms = Math.min(twice_ms, timeOf_ms(twice, many, clock_ms));
+    }
+    least = Math.min(least, twice_ms / once_ms);
+  }
+  return least;
+}
+
+const ROUNDS = 6;
+/** In the first round; twice as many in each that follows. */
+const TURNS = 8;
+
+function batchOf(text: string, clock_ms: () => number): number {
+  return Math.max(1, Math.round(BATCH_MS / timeOf_ms(text, 1, clock_ms)));
+}
+
+/** Of one reading among so many. */
 function timeOf_ms(text: string, times: number, clock_ms: () => number): number {
   const began_ms = clock_ms();
   for (let n = 0; n < times; n++) readEverything(text);
-  return clock_ms() - began_ms;
+  return (clock_ms() - began_ms) / times;
 }
