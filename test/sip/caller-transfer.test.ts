@@ -208,8 +208,8 @@ t.test('a caller who hangs up once his REFER is accepted has handed the agent on
   const { world, caller, agent, carol, ok, toCarol, invite } = referred();
   hangUp(caller, ok);
   t.equal(agent.summary(), '', 'the agent waits');
-  agent.send('INVITE', { dialog: invite, sdp: sdp('10.0.0.3', 6002) });
-  agent.response(491);
+  const branch = agent.send('INVITE', { dialog: invite, sdp: sdp('10.0.0.3', 6002) });
+  agent.send('ACK', { dialog: agent.response(491), branch });
   carol.reply(toCarol, 200, { sdp: sdp('10.0.0.9', 9000) });
   agent.reply(agent.request('INVITE'), 200, { sdp: sdp('10.0.0.3', 6000) });
   carol.request('ACK');
