@@ -2,7 +2,6 @@
  * A SIP worker: the long-lived task of one Piscina thread. It owns the calls of its shards, from datagram to
  * dialog; what has happened goes to the dispatcher as reports, what to do comes back as decisions.
  */
-import type { Socket } from 'node:dgram';
 import type { MessagePort } from 'node:worker_threads';
 import { callId } from '../core/call-id.js';
 import type { Decision, Report } from '../core/messages.js';
@@ -18,7 +17,6 @@ import { decisionCodec, reportCodec } from '../ipc/catalogue.js';
 import { type DatagramLinkDescriptor, DatagramLinkReader, DatagramLinkWriter } from '../ipc/datagram-link.js';
 import { type DoorbellDescriptor, DoorbellListener } from '../ipc/doorbell.js';
 import { type LinkDescriptor, LinkReader, LinkWriter } from '../ipc/link.js';
-import { AddressChooser, hostPort, type ListenAddress } from './addresses.js';
 import type { RouteRule } from './config.js';
 import { Entropy } from './entropy.js';
 import type { KeptDatagram } from './guard.js';
@@ -37,20 +35,14 @@ import { Pace } from './pace.js';
 import { SipResolver } from './resolver.js';
 import { RouteClient } from './route-client.js';
 import { type Router, routerOf } from './routing.js';
+import { SipSockets, type SocketOptions } from './sip-sockets.js';
 import { Soundings } from './soundings.js';
 import { now_ms, Turns } from './turn.js';
-import { enlargeReceiveBuffer, openUdp, type SendDatagram, sender } from './udp.js';
 
-export interface SipWorkerTask {
+export interface SipWorkerTask extends SocketOptions {
   index: number;
   /** Number of workers: shard s belongs to worker s modulo this. */
   workers: number;
-  /** Expanded: no wildcards. */
-  listen: readonly ListenAddress[];
-  /** Port of this worker's own sockets, one on each address. */
-  port: number;
-  /** Host for Via and Contact instead of the sockets' addresses, and the public port if not 0. */
-  advertise: { host: string; port: number } | undefined;
   outbound_proxy: string;
   /** New calls a second of one source address; 0 is no limit. */
   source_limit: number;
@@ -147,14 +139,7 @@ class SipWorker {
   private readonly resolver: SipResolver;
   private readonly router: Router;
   private readonly routeClient: RouteClient | undefined;
-  private readonly addresses: string[];
-  private readonly chooser: AddressChooser;
-  /** Public sockets first, in the order of `listen`, then the worker's own, in that of `addresses`. */
-  private sockets: Socket[] = [];
-  private readonly senders: SendDatagram[] = [];
-  private readonly sentBy: string[] = [];
-  /** Names of the sockets: `address port`. */
-  private readonly socketNames: string[] = [];
+  private readonly sockets: SipSockets;
   /** Datagrams that came before the calls were back. */
   private early: { socket: number; datagram: Buffer; host: string; port: number }[] = [];
   private outbox: { path: Path; text: string }[] = [];
@@ -183,7 +168,7 @@ class SipWorker {
     this.services = new Int32Array(task.services);
     this.overload = new Overload(task.source_limit);
     this.soundings = new Soundings(
-      (socket, sounding) => this.sound(socket, sounding),
+      (socket, sounding) => this.sockets.sound(socket, sounding),
       (socket, wait_ms) => this.overload.waited(socket, wait_ms),
     );
     this.reports = new LinkWriter(task.reports, reportCodec, { spill_limit: MAX_SPILLED });
@@ -193,8 +178,12 @@ class SipWorker {
     this.resolver = new SipResolver(now_ms);
     this.router = routerOf(task.routes);
     this.routeClient = task.route_modules && new RouteClient(task.route_modules.port);
-    this.addresses = [...new Set(task.listen.map(({ address }) => address))];
-    this.chooser = new AddressChooser(this.addresses);
+    this.sockets = new SipSockets(task, {
+      received: (socket, datagram, host, port) => this.onDatagram(socket, datagram, host, port),
+      unsendable: (path, why) => this.unsendable(path, why),
+      smallBuffer: (granted_bytes, asked_bytes) => this.tellBuffer(granted_bytes, asked_bytes),
+      broken: (name, error) => this.log.error({ err: error.message, socket: name }, 'UDP socket error'),
+    });
   }
 
   /**
@@ -202,23 +191,19 @@ class SipWorker {
    * with these, and goes on when told to.
    */
   async open(): Promise<void> {
-    const { listen, port, advertise, control, journal, workers, index } = this.task;
-    const host = advertise?.host;
-    for (const { address, port: publicPort } of listen) {
-      await this.bind(address, publicPort, hostPort(host ?? address, advertise?.port || publicPort));
-    }
-    for (const address of this.addresses) await this.bind(address, port, hostPort(host ?? address, port));
+    const { control, journal, workers, index } = this.task;
+    await this.sockets.open();
     control.postMessage({ kind: 'bound' } satisfies WorkerNotice);
     const log: JournalOptions['log'] = (level, message, fields) => this.log[level](fields, message);
     const recovery = new CallRecovery(journal.sources, (shard) => shard % workers === index);
     const recover = await this.ordered('recover');
     if (recover === undefined) return this.resolveStopped();
     const began_ms = now_ms();
-    const recovered = recovery.read(recover.applied, (name) => this.socketNamed(name), log);
+    const recovered = recovery.read(recover.applied, (name) => this.sockets.named(name), log);
     const read_ms = now_ms();
     const replayed = this.play(recovered, log);
     const played_ms = now_ms();
-    writeCallBase(journal.folder, journal.name, journal.base, this.socketNames, recovered.inputs);
+    writeCallBase(journal.folder, journal.name, journal.base, this.sockets.names, recovered.inputs);
     const based_ms = now_ms();
     control.postMessage({ kind: 'prepared' } satisfies WorkerNotice);
     if ((await this.ordered('go')) === undefined) return this.resolveStopped();
@@ -271,7 +256,7 @@ class SipWorker {
     const applied = new BigInt64Array(journal.applied);
     this.b2bua = b2bua;
     this.turns = new Turns(this.timers, () => this.flush());
-    this.journal = new CallJournal({ ...journal, sockets: this.socketNames, log }, this.timers, {
+    this.journal = new CallJournal({ ...journal, sockets: this.sockets.names, log }, this.timers, {
       last_seq: () => this.reports.last_seq,
       applied_seq: () => Number(Atomics.load(applied, index)),
     });
@@ -291,40 +276,21 @@ class SipWorker {
     for (const { socket, datagram, host, port } of early) this.onDatagram(socket, datagram, host, port);
   }
 
-  /** The number of the socket of that name; where there is none any more, of one that reaches the same peers. */
-  private socketNamed(name: string): number {
-    const known = this.socketNames.indexOf(name);
-    if (known >= 0) return known;
-    const address = name.slice(0, name.indexOf(' '));
-    return this.task.listen.length + Math.max(0, this.addresses.indexOf(address));
-  }
-
   close(): void {
     this.turns.stop();
     this.bell?.close();
-    for (const socket of this.sockets) socket.close();
+    this.sockets.close();
     this.task.control.close();
     this.routeClient?.close();
   }
 
-  private async bind(address: string, port: number, sentBy: string): Promise<void> {
-    const socket = await openUdp({ address, port, shared: true });
-    const number = this.sockets.push(socket) - 1;
-    this.senders.push(
-      sender(socket, (to, toPort, why) => this.unsendable({ socket: number, host: to, port: toPort }, why)),
+  /** One line for all workers. */
+  private tellBuffer(granted_bytes: number, asked_bytes: number): void {
+    if (this.task.index > 0) return;
+    this.log.warn(
+      { granted_bytes, asked_bytes },
+      'UDP receive buffer smaller than asked for; raise net.core.rmem_max',
     );
-    this.sentBy.push(sentBy);
-    this.socketNames.push(`${address} ${port}`);
-    const { granted, asked } = enlargeReceiveBuffer(socket);
-    // Linux counts its own bookkeeping too and tells twice what was set.
-    if (granted < 2 * asked && number === 0 && this.task.index === 0) {
-      this.log.warn(
-        { granted_bytes: granted, asked_bytes: asked },
-        'UDP receive buffer smaller than asked for; raise net.core.rmem_max',
-      );
-    }
-    socket.on('error', (error) => this.log.error({ err: error.message, address, port }, 'UDP socket error'));
-    socket.on('message', (datagram, from) => this.onDatagram(number, datagram, from.address, from.port));
   }
 
   private onDatagram(socket: number, datagram: Buffer, host: string, port: number): void {
@@ -342,7 +308,7 @@ class SipWorker {
       const callId = callIdOf(text);
       const owner = callId === undefined ? this.task.index : shardOf(callId) % this.task.workers;
       // What comes to our own sockets may be part of a dialog that we have with another worker.
-      const own = socket >= this.task.listen.length && owner !== this.task.index && b2bua.isOurs(text);
+      const own = socket >= this.sockets.firstOwn && owner !== this.task.index && b2bua.isOurs(text);
       if (owner !== this.task.index && !own) {
         this.turns.begin();
         if (Atomics.load(this.services, owner) === OUT_OF_SERVICE)
@@ -392,12 +358,6 @@ class SipWorker {
     return spilled;
   }
 
-  /** A datagram of a socket to itself; where none arrives, nothing is known, and nothing else follows. */
-  private sound(socket: number, sounding: Buffer): void {
-    const [address, port] = (this.socketNames[socket] as string).split(' ');
-    (this.sockets[socket] as Socket).send(sounding, Number(port), address, () => {});
-  }
-
   /** One line when calls begin to be turned away, and one when that is over. */
   private tellOverload(): void {
     const { overload } = this;
@@ -412,7 +372,7 @@ class SipWorker {
     // A Via may name a host to answer to, and a forged datagram can come from port 0.
     const sendable = this.resolver.isAddress(path.host) && path.port > 0 && path.port <= 65_535;
     if (!sendable) return this.unsendable(path, 'no address to send to');
-    (this.senders[path.socket] as SendDatagram)(text, path.host, path.port);
+    this.sockets.send(path, text);
   }
 
   private unsendable(path: Path, why: string): void {
@@ -435,7 +395,7 @@ class SipWorker {
         return;
       case 'datagrams':
         for (const { socket, datagram, host, port } of order.datagrams)
-          this.onDatagram(this.socketNamed(socket), Buffer.from(datagram), host, port);
+          this.onDatagram(this.sockets.named(socket), Buffer.from(datagram), host, port);
         return;
       case 'die':
         throw new Error('told to die');
@@ -475,8 +435,8 @@ class SipWorker {
       },
       token: () => this.entropy.token(),
       random: () => Math.random(),
-      socketFor: (host) => this.task.listen.length + Math.max(0, this.chooser.choose(host)),
-      sentBy: (socket) => this.sentBy[socket] as string,
+      socketFor: (host) => this.sockets.toward(host),
+      sentBy: (socket) => this.sockets.sentBy(socket),
       resolve: (uri, found, first) => {
         let atOnce = true;
         this.resolver.resolve(first ? this.firstHop(uri) : uri, (targets) => {

@@ -1,9 +1,7 @@
 /**
- * A call in the worker: the caller's session, the leg that he is joined to, the legs being set up, and how
- * one takes another's place (ladders: first destination; moving an answered caller).
- *
- * Decisions come in, reports go out. The call decides nothing about queues and agents, only what SIP
- * demands on the way.
+ * A call in the worker: the caller's session, the leg that he is joined to, the legs being set up, and how one takes
+ * another's place (ladders: first destination; moving an answered caller). Decisions come in, reports go out: it
+ * decides nothing about queues and agents, only what SIP demands on the way.
  */
 import { assert } from '../assert.js';
 import type {
@@ -26,7 +24,7 @@ import { carryInvite, carryRequest, type Exchange } from './exchange.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
 import { Moving, type MovingCall } from './moving.js';
-import { ELSEWHERE, type LegUser, PeerLeg } from './peer-leg.js';
+import { ELSEWHERE, PeerLeg } from './peer-leg.js';
 import { type ReferTarget, referTarget, replacesHeaders } from './refer.js';
 import { Referring } from './referring.js';
 import { type ReplacedCall, replaceCaller, replaceLeg } from './replacing.js';
@@ -102,7 +100,7 @@ export class Call
       const besides = announced || leg.announced;
       if (leg.role === role || !(this.answered || besides)) this.discard(leg, ELSEWHERE);
     }
-    const user: LegUser = announced ? new Announcement(this, decision) : this;
+    const user = announced ? new Announcement(this, decision) : this;
     const display = bytesFromUtf8(decision.display);
     const leg = new PeerLeg(this, user, { number: decision.leg, role, uri, display, announced });
     this.setups.push(leg);

@@ -34,8 +34,8 @@ export interface InviteDialog {
   tooBrief(response: SipResponse): boolean;
   /** A 2xx has come; what it says of the dialog is taken over before anybody hears of it. */
   accepted(response: SipResponse): void;
-  /** The dialog has ended, and no INVITE of it is under way any more. */
-  inviteOver(): void;
+  /** The dialog has ended, and no INVITE of it is under way any more: it need not be known for them. */
+  leave(): void;
 }
 
 /** In place of a dialog that is over: the transactions of its INVITEs, which know us for 64*T1, shall not keep it. */
@@ -46,7 +46,7 @@ const OVER: InviteDialog = {
   inviteHeaders: () => [],
   tooBrief: () => false,
   accepted() {},
-  inviteOver() {},
+  leave() {},
 };
 
 export class OwnInvite implements RequestOwner {
@@ -247,7 +247,7 @@ export class OwnInvite implements RequestOwner {
   /** A dialog that is over is needed no more, once there is nothing left to acknowledge. */
   private letGo(): void {
     if (!this.dialog.ended || this.open || this.acknowledgeDue) return;
-    this.dialog.inviteOver();
+    this.dialog.leave();
     this.dialog = OVER;
   }
 

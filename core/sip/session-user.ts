@@ -84,3 +84,18 @@ export interface OutgoingInvite {
 
 /** For requests of which nobody waits for the answer. */
 export const DISCARD: RequestOwner = { response() {}, noResponse() {}, cancelled() {} };
+
+/** As `owner`; `over` is called once a final response has come, or none will. */
+export function untilFinal(owner: RequestOwner, over: () => void): RequestOwner {
+  return {
+    response(tx, response) {
+      owner.response(tx, response);
+      if (response.status >= 200) over();
+    },
+    noResponse(tx) {
+      owner.noResponse(tx);
+      over();
+    },
+    cancelled() {},
+  };
+}

@@ -32,6 +32,7 @@ import {
   registryKey,
   type ServerTx,
   type SessionUser,
+  untilFinal,
 } from './session-user.js';
 import type { Path } from './transport.js';
 import { Unacknowledged } from './unacknowledged.js';
@@ -276,21 +277,7 @@ export class Session implements InviteDialog {
       this.unanswered--;
       this.leave();
     };
-    this.sender.request(
-      method,
-      { headers: all, body: own, contentType },
-      {
-        response(tx, response) {
-          owner.response(tx, response);
-          if (response.status >= 200) answered();
-        },
-        noResponse(tx) {
-          owner.noResponse(tx);
-          answered();
-        },
-        cancelled() {},
-      },
-    );
+    this.sender.request(method, { headers: all, body: own, contentType }, untilFinal(owner, answered));
   }
 
   /** The peer's 2xx to an UPDATE that `send` sent. */
@@ -339,7 +326,7 @@ export class Session implements InviteDialog {
     this.own.forget();
   }
 
-  private leave(): void {
+  leave(): void {
     if (this.forgotten && this.unanswered === 0 && !this.ownInvite.open) this.scope.delete(this.key);
   }
 
@@ -434,10 +421,6 @@ export class Session implements InviteDialog {
   }
 
   // What our INVITEs ask of the dialog.
-
-  inviteOver(): void {
-    this.leave();
-  }
 
   inviteHeaders(): Header {
     return [['Supported', SUPPORTED.join(', ')], ...this.timer.requestHeaders()];
