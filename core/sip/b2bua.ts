@@ -73,13 +73,21 @@ export class B2bua implements TransactionUser<RequestOwner> {
     const message = parseMessage(text, bytes);
     if (message.kind !== 'failure') {
       if (!beginsCall(message)) {
-        const scope = this.scopeOf(message);
+        const scope = this.isRepeated(message) ? undefined : this.scopeOf(message);
         if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
       } else if (isNewCall(message) && !this.knows(message.callId)) {
         if (this.away.has(message) || !this.env.admits(path.host)) return this.turnAway(message, path);
       }
     }
     this.layer.take(message, path);
+  }
+
+  /**
+   * Whether that request has come before: its transaction answers it once more or is silent, which changes nothing. Of
+   * a call with ourselves one end may be over, and its request would be new to the other's call alone.
+   */
+  private isRepeated(message: SipRequest | SipResponse): boolean {
+    return message.kind === 'request' && message.method !== 'ACK' && this.layer.knows(message);
   }
 
   /** Whether a call of that Call-ID is there, or will be when routing has decided: its INVITE may come again. */

@@ -291,3 +291,56 @@ t.test(
     t.equal(world.b2bua.dialogs, 0);
   },
 );
+
+t.test(
+  'what comes once more to an end of such a call that is over is not new to the other end',
+  {
+    skip:
+      process.env.SIP_ACD_TEST_MORTAL === '1' && 'who died in between knows nothing of a call that is over',
+  },
+  async (t) => {
+    const { world, caller, agent, invite } = talking();
+    const engine = world.peer('192.0.2.1');
+    const eve = world.peer('10.0.0.5');
+    agent.send('REFER', { dialog: invite, cseq: 5, headers: [['Refer-To', '<sip:sales@192.0.2.1>']] });
+    world.decide({ kind: 'transfer', call: 'call1', transfer: 1, status: 202 });
+    loop(world, engine);
+    world.decide(connect('call2', '10.0.0.5'));
+    const toEve = eve.request('INVITE');
+    eve.reply(toEve, 200, { sdp: sdp('10.0.0.5', 7000) });
+    loop(world, engine);
+    const moved = caller.request('INVITE');
+    caller.reply(moved, 200, { sdp: sdp('10.0.0.1', 4000) });
+    loop(world, engine);
+    caller.request('ACK');
+
+    caller.send('INVITE', { dialog: moved, cseq: 7, sdp: sdp('10.0.0.1', 4002) });
+    const carried = engine.inbox.find(
+      (message) => message instanceof SipRequest && message.method === 'INVITE',
+    );
+    t.ok(carried, 'the caller’s new offer goes by the engine');
+    loop(world, engine);
+    const offered = eve.inbox.findLast(
+      (message) => message instanceof SipRequest && message.method === 'INVITE',
+    );
+    t.ok(offered instanceof SipRequest && offered !== toEve, 'to Eve');
+    eve.reply(offered as SipRequest, 200, { sdp: sdp('10.0.0.5', 7000) });
+    loop(world, engine);
+    caller.send('ACK', { dialog: moved, cseq: 7 });
+    caller.send('BYE', { dialog: moved, cseq: 8 });
+    loop(world, engine);
+    eve.reply(
+      eve.inbox.findLast(
+        (message) => message instanceof SipRequest && message.method === 'BYE',
+      ) as SipRequest,
+      200,
+    );
+    t.notOk(world.b2bua.remembers('call2'));
+    t.ok(world.b2bua.remembers('call1'), 'the agent has not let go');
+
+    world.receive(carried?.text ?? '', { socket: 1, host: '192.0.2.1', port: 5160 });
+    world.dieAndReturn();
+    world.advance(4_000);
+    t.same(engine.inbox, [], 'nobody answers it again');
+  },
+);

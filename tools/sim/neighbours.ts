@@ -80,7 +80,9 @@ export class Neighbours implements Surroundings {
     const ends = [...this.endpoints.values()].filter(
       (end) => end.callId === this.callers.get(call) || end.callId.startsWith(`${call}.t`),
     );
-    const whole = ends.filter((end) => end instanceof Phone && end.state === 'talking' && !end.isToBlame);
+    const whole = ends.filter(
+      (end) => end instanceof Phone && end.state === 'talking' && !end.isToBlame && !end.isSlow,
+    );
     must(whole.length < 2, `a bridge ends by one of its ends (${call})`);
   }
 

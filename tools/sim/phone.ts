@@ -12,6 +12,8 @@ const T2_MS = 4_000;
 const TIMEOUT_MS = 64 * T1_MS;
 /** How long a phone that has hung up answers what still comes. */
 const LINGER_MS = 40_000;
+/** Half of what the engine gives it for a re-INVITE: the network may have taken the other half. */
+const PROMPT_MS = 4_000;
 const ENGINE = '192.0.2.1';
 const SIP_PORT = 5060;
 
@@ -50,6 +52,7 @@ export interface Manners {
 /** A request of the engine's and our answer to it. */
 export interface Incoming {
   readonly request: SipRequest;
+  readonly came_ms: number;
   status: number;
   last: string;
   acknowledged: boolean;
@@ -143,9 +146,15 @@ export class Phone {
   /** Whether an INVITE of ours or of the engine's is under way. */
   get busy(): boolean {
     if (this.invite !== undefined && this.invite.status === 0) return true;
-    for (const { request, status, acknowledged } of this.incoming.values())
-      if (request.method === 'INVITE' && (status < 200 || (status < 300 && !acknowledged))) return true;
-    return false;
+    return [...this.incoming.values()].some(isOpenInvite);
+  }
+
+  /** Has not settled a re-INVITE for so long that the engine may give it up. */
+  get isSlow(): boolean {
+    const before_ms = this.net.timers.now_ms - PROMPT_MS;
+    return [...this.incoming.values()].some(
+      (incoming) => incoming.came_ms <= before_ms && incoming.request.toTag !== '' && isOpenInvite(incoming),
+    );
   }
 
   // What it says.
@@ -415,7 +424,14 @@ export class Phone {
       if (known.last !== '') this.put(known.last, request.via.port);
       return;
     }
-    const incoming: Incoming = { request, status: 0, last: '', acknowledged: false, timer: undefined };
+    const incoming: Incoming = {
+      request,
+      came_ms: this.net.timers.now_ms,
+      status: 0,
+      last: '',
+      acknowledged: false,
+      timer: undefined,
+    };
     this.incoming.set(key, incoming);
     switch (method) {
       case 'INVITE':
@@ -464,6 +480,11 @@ export class Phone {
       this.net.timers.cancel(incoming.timer);
     }
   }
+}
+
+/** An INVITE without its final response, or with a 2xx that is not acknowledged. */
+function isOpenInvite({ request, status, acknowledged }: Incoming): boolean {
+  return request.method === 'INVITE' && (status < 200 || (status < 300 && !acknowledged));
 }
 
 function description(host: string, chat: boolean): string {
