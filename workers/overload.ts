@@ -10,6 +10,8 @@ const USUAL_MS = 500;
 /** Overload begins when the least wait of a window is this long, and no shorter than in the window before: what a
  * pause (garbage collection, the store of a busy machine) has left gets less by itself. */
 const BEGIN_MS = 40;
+/** For so long after the first call there is none: code is cold, a start has left a pile, what is usual is not known. */
+const START_MS = 2000;
 /** While it lasts, waits are kept about this long. */
 const TARGET_MS = 20;
 /** Above this none is let in: they would be answered too late. */
@@ -36,6 +38,8 @@ export class Overload {
   private readonly last_ms: number[] = [];
   /** The shortest wait of the window before, at the socket where it was longest. */
   private before_ms = 0;
+  /** When the first call was let in. */
+  private since_ms = Number.POSITIVE_INFINITY;
   private let_in = 0;
   private turned_away = 0;
   /** Calls let in in the windows before, decaying, a second. */
@@ -69,6 +73,7 @@ export class Overload {
   admits(source: string, now_ms: number): boolean {
     if (this.hasRoom(now_ms) && this.sourceAdmits(source, now_ms)) {
       this.let_in++;
+      this.since_ms = Math.min(this.since_ms, now_ms);
       return true;
     }
     this.turned_away++;
@@ -107,7 +112,8 @@ export class Overload {
     if (!this.overloaded) {
       this.usual_per_s +=
         ((this.let_in / took_ms) * 1000 - this.usual_per_s) * Math.min(1, took_ms / USUAL_MS);
-      if (least_ms >= BEGIN_MS && least_ms >= this.before_ms && this.before_ms >= BEGIN_MS) {
+      const started = now_ms - this.since_ms >= START_MS;
+      if (started && least_ms >= BEGIN_MS && least_ms >= this.before_ms && this.before_ms >= BEGIN_MS) {
         this.per_s = Math.max(MIN_PER_S, this.usual_per_s);
         this.calm = 0;
         this.short = 0;

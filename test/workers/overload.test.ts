@@ -18,7 +18,7 @@ class Worker {
   longest_ms = 0;
 
   constructor(
-    private readonly capacity_per_s: number,
+    public capacity_per_s: number,
     source_limit = 0,
   ) {
     this.overload = new Overload(source_limit);
@@ -83,6 +83,13 @@ t.test('what a pause has left turns nobody away', async (t) => {
   worker.run(5_000, 600);
   worker.pause(300, 600);
   t.equal(worker.run(5_000, 600), 3_180);
+});
+
+t.test('a start, cold and behind as it is, turns nobody away', async (t) => {
+  const worker = new Worker(400);
+  const cold = worker.run(1_500, 600);
+  worker.capacity_per_s = 1_000;
+  t.equal(cold + worker.run(4_000, 600), 3_300);
 });
 
 for (const factor of [2, 10]) {
