@@ -95,7 +95,7 @@ export class Writer {
         script_param: width('script_param'),
       };
       const live = live_calls.map((call) => fit(call, widths.b2buaid));
-      return { applied, widths, known: await deleteOthers(sql, live, log) };
+      return { applied, widths, known: await deleteOthers(sql, live, applied.sequence, log) };
     });
     const { cc_agents_table, cca_agentid_column } = options.tables;
     const wrapup_start = await atStart(databases.provisioning, cc_agents_table, async (sql) => {
@@ -236,9 +236,13 @@ async function lastCid(sql: Sql, ours: number): Promise<number> {
   return Math.max(ours, row?.cid ?? 0);
 }
 
-/** Deletes the rows of calls other than `live`; the calls that remain. */
-async function deleteOthers(sql: Sql, live: string[], log: Log): Promise<string[]> {
-  const { count } = await sql`delete from cc_calls where not (b2buaid = any(${live}::text[]))`;
+/**
+ * Deletes the rows of calls other than `live`; the calls that remain. A statement may outlive its connection, and be
+ * carried out when its process or the next one has written rows of new calls: then the mark is not `after` any more.
+ */
+async function deleteOthers(sql: Sql, live: string[], after: number, log: Log): Promise<string[]> {
+  const { count } = await sql`delete from cc_calls where not (b2buaid = any(${live}::text[]))
+    and coalesce((select sequence from acd_applied where writer = ${CALL_WRITER}), 0) = ${after}`;
   if (count > 0) log.info({ rows: count }, `cc_calls: ${count} rows of calls that are no more were deleted`);
   const rows = await sql<{ b2buaid: string }[]>`select b2buaid from cc_calls`;
   return rows.map((row) => row.b2buaid);

@@ -69,10 +69,16 @@ export class SimStore {
   private open(live_calls: ReadonlySet<string>): void {
     const client = this.client();
     client
-      .run(async (tables) => {
-        for (const call of tables.calls.keys()) if (!live_calls.has(call)) tables.calls.delete(call);
-        this.begin(tables);
-      })
+      .run(async ({ applied }) => applied.cc_calls)
+      .then((after) =>
+        // As in SQL: carried out late, it finds another mark and deletes nothing.
+        client.run(async (tables) => {
+          for (const call of tables.calls.keys())
+            if (tables.applied.cc_calls === after && !live_calls.has(call)) tables.calls.delete(call);
+          return tables;
+        }),
+      )
+      .then((tables) => this.begin(tables))
       .catch(() => this.later(RETRY_MS, () => this.open(live_calls)));
   }
 
