@@ -6,7 +6,16 @@
  */
 import { bytesOf } from './bytes.js';
 import { colonAt, decimal, digits, isFold, isLws, sameName, skipLws, trimEnd } from './lex.js';
-import { endOf, HeaderIndex, makeSpan, SipRequest, SipResponse, type Span, startOf } from './message.js';
+import {
+  endOf,
+  HeaderIndex,
+  makeSpan,
+  type SipMessage,
+  SipRequest,
+  SipResponse,
+  type Span,
+  startOf,
+} from './message.js';
 import { methodOf } from './method.js';
 
 /** Largest message, bytes. */
@@ -15,6 +24,10 @@ export const MAX_MESSAGE_BYTES = 65_535;
 export const MAX_HEADER_LINES = 200;
 /** Longest start line, and longest header with all the lines over which it is folded, bytes. */
 export const MAX_HEADER_LINE_BYTES = 8_192;
+/** Most m= lines in a session description: each is a record here and a line of the answer. */
+export const MAX_STREAMS = 128;
+/** `m=a 0 b` with its end: in less than so much a stream there cannot be too many that are well-formed. */
+const LEAST_STREAM_BYTES = 8;
 
 /** A datagram that is no message that we can handle. */
 export interface ParseFailure {
@@ -57,6 +70,7 @@ export function parseMessage(
   const body = readHeaders(text, bytes, lineFeed + 1, limit, index);
   if (body >= 0) findBody(bytes, body, limit, index);
   if (message === undefined) return failure(index);
+  if (index.bodyEnd - index.bodyStart >= MAX_STREAMS * LEAST_STREAM_BYTES) countStreams(message, index);
   const defect = message.readMandatory(bytes);
   if (defect !== undefined) index.fail(BAD_REQUEST, defect);
   if (index.status === 0) return message;
@@ -364,4 +378,13 @@ function findBody(bytes: Uint8Array, start: number, limit: number, index: Header
   if (length < 0) index.fail(BAD_REQUEST, 'Malformed Content-Length');
   else if (length > limit - start) index.fail(BAD_REQUEST, 'Truncated Body');
   else index.bodyEnd = start + length;
+}
+
+function countStreams(message: SipMessage, index: HeaderIndex): void {
+  if (message.contentType !== 'application/sdp') return;
+  const { body } = message;
+  let streams = body.startsWith('m=') ? 1 : 0;
+  for (let i = body.indexOf('\nm='); i >= 0; i = body.indexOf('\nm=', i + 1)) {
+    if (++streams > MAX_STREAMS) return index.fail(MESSAGE_TOO_LARGE, 'Too Many Streams');
+  }
 }

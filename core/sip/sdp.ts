@@ -112,9 +112,9 @@ export function extendTo(previous: string, offer: string): string {
 export function rejectAll(offer: string): string {
   let times = '';
   const session = sessionEnd(offer);
-  for (let i = 0; i < session; i = lineEnd(offer, i)) {
+  for (let i = nextLine(offer, 't=', 0); i < session; i = nextLine(offer, 't=', lineEnd(offer, i))) {
     // The answer's time must be the offer's (RFC 3264, 6).
-    if (offer.startsWith('t=', i)) times += ended(offer.slice(i, lineEnd(offer, i)));
+    times += ended(offer.slice(i, lineEnd(offer, i)));
   }
   let text = `v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\n${NO_ADDRESS_LINE}${times || 't=0 0\r\n'}`;
   for (const section of sections(offer)) text += `${portZero(section)}\r\n`;
@@ -149,24 +149,26 @@ function lineEnd(sdp: string, i: number): number {
   return lineFeed < 0 ? sdp.length : lineFeed + 1;
 }
 
+/** Where the next line of a type (`m=`) begins, from the beginning of a line at `i` on; at the end when there is none. */
+function nextLine(sdp: string, type: string, i: number): number {
+  if (sdp.startsWith(type, i)) return i;
+  const before = sdp.indexOf(`\n${type}`, i);
+  return before < 0 ? sdp.length : before + 1;
+}
+
 /** Where the session's own lines end: at the first m= line, or at the end. */
 function sessionEnd(sdp: string): number {
-  let i = 0;
-  while (i < sdp.length && !sdp.startsWith('m=', i)) i = lineEnd(sdp, i);
-  return i;
+  return nextLine(sdp, 'm=', 0);
 }
 
 /** The range of the o= line with its end; an empty one when there is none. */
 function originLine(sdp: string): { start: number; end: number } {
-  const session = sessionEnd(sdp);
-  for (let i = 0; i < session; i = lineEnd(sdp, i)) {
-    if (sdp.startsWith('o=', i)) return { start: i, end: lineEnd(sdp, i) };
-  }
-  return { start: 0, end: 0 };
+  const start = nextLine(sdp, 'o=', 0);
+  return start < sessionEnd(sdp) ? { start, end: lineEnd(sdp, start) } : { start: 0, end: 0 };
 }
 
 function hasLine(text: string, type: string): boolean {
-  return text.startsWith(type) || text.includes(`\n${type}`);
+  return nextLine(text, type, 0) < text.length;
 }
 
 /** Text that ends a line, so that another can follow. */
@@ -179,8 +181,7 @@ function sections(sdp: string): Section[] {
   let start = sessionEnd(sdp);
   while (start < sdp.length) {
     const first = lineEnd(sdp, start);
-    let end = first;
-    while (end < sdp.length && !sdp.startsWith('m=', end)) end = lineEnd(sdp, end);
+    const end = nextLine(sdp, 'm=', first);
     found.push(section(sdp.slice(start, end), first - start));
     start = end;
   }

@@ -3,6 +3,7 @@ import {
   MAX_HEADER_LINE_BYTES,
   MAX_HEADER_LINES,
   MAX_MESSAGE_BYTES,
+  MAX_STREAMS,
   parseMessage,
 } from '../../core/sip/parser.js';
 import { asFailure, asRequest, asResponse, lines, options } from './messages.js';
@@ -241,6 +242,18 @@ t.test('limits: what is at them passes, what is above is answered with 513', asy
   t.equal(asRequest(long(MAX_HEADER_LINE_BYTES)).header('subject')?.length, MAX_HEADER_LINE_BYTES - 10);
   t.hasStrict(asFailure(long(MAX_HEADER_LINE_BYTES + 1)), { status: 513, reason: 'Header Too Long' });
   t.equal(asFailure(options({ 'Call-ID': 'x'.repeat(9000) })).request, undefined);
+
+  const streams = (n: number, type = 'application/sdp') =>
+    options({ 'Content-Type': type }, `v=0\r\n${'m=audio 4000 RTP/AVP 0\r\n'.repeat(n)}`);
+  t.equal(asRequest(streams(MAX_STREAMS)).cseq, 7);
+  const crowded = asFailure(streams(MAX_STREAMS + 1));
+  t.hasStrict(crowded, { status: 513, reason: 'Too Many Streams' });
+  t.equal(crowded.request?.callId, 'call-1@example.com');
+  t.equal(
+    asRequest(streams(MAX_STREAMS + 1, 'text/plain')).cseq,
+    7,
+    'only a session description has streams',
+  );
 });
 
 t.test('64 KB of anything is refused in no time to speak of', async (t) => {

@@ -1,4 +1,5 @@
 /** Messages that grow in one place, to see that twice the message takes at most twice the time. */
+import { MAX_STREAMS } from '../../../core/sip/parser.js';
 import { readEverything } from './read.js';
 
 /** What is repeated. */
@@ -143,6 +144,12 @@ export function growths(): Growth[] {
     all.push({
       name: `body ${JSON.stringify(unit)}`,
       text: (times) => message([], `v=0\r\no=- 1 1 IN IP4 h\r\n${fill(unit, BODY_BYTES, times)}`),
+    });
+  }
+  for (const unit of BODY_UNITS.filter((unit) => unit.startsWith('m='))) {
+    all.push({
+      name: `streams ${JSON.stringify(unit)}`,
+      text: (times) => message([], `v=0\r\no=- 1 1 IN IP4 h\r\n${unit.repeat((MAX_STREAMS / 2) * times)}`),
     });
   }
   for (const line of LINES)
