@@ -166,7 +166,9 @@ export class SimWorker extends SimThread {
     const { outbox } = this;
     const leave = dies ? dice.between(0, outbox.length) : outbox.length;
     this.outbox = [];
-    for (const [place, act] of outbox.entries()) act(place >= leave);
+    outbox.forEach((act, place) => {
+      act(place >= leave);
+    });
     if (dies) this.die();
   }
 
