@@ -19,8 +19,8 @@ export interface Client {
 
 export interface Answer {
   readonly response: SipResponse;
-  /** The engine's ACK; '' before it was sent. */
-  ack: string;
+  /** The engine's. */
+  ack: SipRequest | undefined;
 }
 
 /** A request of the peer's. */

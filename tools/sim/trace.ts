@@ -17,8 +17,7 @@ interface Event {
 
 export class Trace {
   private readonly hash = createHash('sha256');
-  private readonly chunk = Buffer.allocUnsafe(CHUNK);
-  private filled = 0;
+  private chunk = '';
   private readonly ring: (Event | undefined)[] = new Array<undefined>(KEPT).fill(undefined);
   private count = 0;
 
@@ -26,9 +25,8 @@ export class Trace {
   constructor(private readonly write: ((line: string) => void) | undefined) {}
 
   add(at_ms: number, what: string, text: string): void {
-    this.absorb(`${at_ms} ${what} `);
-    this.absorb(text);
-    this.absorb('\n');
+    this.chunk += `${at_ms} ${what} ${text}\n`;
+    if (this.chunk.length > CHUNK) this.flush();
     const event = { at_ms, what, text };
     this.ring[this.count++ % KEPT] = event;
     this.write?.(line(event));
@@ -47,15 +45,9 @@ export class Trace {
     return this.hash.digest('hex').slice(0, 32);
   }
 
-  private absorb(text: string): void {
-    if (this.filled + text.length > CHUNK) this.flush();
-    if (text.length > CHUNK) this.hash.update(text, 'latin1');
-    else this.filled += this.chunk.write(text, this.filled, 'latin1');
-  }
-
   private flush(): void {
-    this.hash.update(this.chunk.subarray(0, this.filled));
-    this.filled = 0;
+    this.hash.update(this.chunk, 'latin1');
+    this.chunk = '';
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { SipMessage, SipRequest, SipResponse } from '../../core/sip/message.js';
 import {
+  type Answer,
   type Call,
   type Conversation,
   type Dialog,
@@ -184,7 +185,7 @@ export class Wire {
       const since_ms = client.cancelled_ms || (client.provisional ? now_ms : client.sent_ms);
       must(client.status > 0 || now_ms - since_ms >= LONG_MS, 'one INVITE at a time (14.1)');
       must(
-        client.answers.get(request.toTag)?.ack !== '',
+        isAcknowledged(client.answers.get(request.toTag)),
         'a 2xx is acknowledged before the next INVITE (14.1)',
       );
     }
@@ -200,7 +201,7 @@ export class Wire {
   private sentBye(conversation: Conversation, dialog: Dialog, tag: string): void {
     dialog.over = true;
     for (const client of conversation.clients.values())
-      must(client.answers.get(tag)?.ack !== '', 'a 2xx is acknowledged before BYE (13.2.2.4)');
+      must(isAcknowledged(client.answers.get(tag)), 'a 2xx is acknowledged before BYE (13.2.2.4)');
     // Who made the dialog may hang up at any time.
     if (conversation.first_cseq > 0) return;
     // A refusal need not be acknowledged for that, a 2xx must (15).
@@ -248,9 +249,9 @@ export class Wire {
       return;
     }
     const answer = found(invite.answers.get(ack.toTag), 'an ACK acknowledges a 2xx that came');
-    if (answer.ack !== '')
-      return must(answer.ack === ack.text, 'the ACK of a repeated 2xx is the same (13.2.2.4)');
-    answer.ack = ack.text;
+    if (answer.ack !== undefined)
+      return must(answer.ack.text === ack.text, 'the ACK of a repeated 2xx is the same (13.2.2.4)');
+    answer.ack = ack;
     must(!this.branches.has(ack.via.branch), 'the ACK of a 2xx has a branch of its own (17.1.1.3)');
     this.branches.add(ack.via.branch);
     const dialog = conversation.dialogs.get(ack.toTag);
@@ -364,7 +365,7 @@ export class Wire {
     if (status >= 300 || client.status >= 300 || (method !== 'INVITE' && method !== 'UPDATE')) return;
     if (method === 'INVITE') {
       if (conversation.first_tag === '') conversation.first_tag = toTag;
-      if (!client.answers.has(toTag)) client.answers.set(toTag, { response, ack: '' });
+      if (!client.answers.has(toTag)) client.answers.set(toTag, { response, ack: undefined });
     }
     // To a worker that has come back without that call he is a stranger.
     if (!conversation.late.has(toTag)) this.dialog(conversation, toTag, response).established = true;
@@ -445,8 +446,13 @@ export class Wire {
     for (const client of clients.values()) {
       this.branches.delete(client.request.via.branch);
       for (const { ack } of client.answers.values())
-        this.branches.delete(/branch=([^;\r]+)/.exec(ack)?.[1] ?? '');
+        if (ack !== undefined) this.branches.delete(ack.via.branch);
     }
     if (!this.conversations.has(farEnd(callId))) this.selves.delete(callId);
   }
+}
+
+/** Whether there is no 2xx that waits for its ACK. */
+function isAcknowledged(answer: Answer | undefined): boolean {
+  return answer === undefined || answer.ack !== undefined;
 }

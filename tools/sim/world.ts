@@ -139,7 +139,7 @@ export class World implements PhoneNet {
         note: (what, text) => this.note(what, text),
         token: () => this.token(),
         wakeDelay_ms: () => this.wakeDelay_ms(),
-        received: (text) => this.received(text),
+        received: (text, bytes) => this.received(text, bytes),
         sent: (worker, path, text, lost) => {
           for (const sent of plant?.sent?.(text) ?? [text]) this.toPhone(worker, path, sent, lost);
         },
@@ -448,9 +448,9 @@ export class World implements PhoneNet {
     return this.options.damage !== undefined;
   }
 
-  private received(text: string): void {
+  private received(text: string, bytes: Uint8Array): void {
     if (this.isVandalized) return;
-    const message = parseMessage(text, Buffer.from(text, 'latin1'));
+    const message = parseMessage(text, bytes);
     if (message.kind !== 'failure') this.wire.received(message);
     else if (message.request !== undefined) this.wire.receivedCut(message.request);
   }
