@@ -321,7 +321,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
     const identity = this.restarting ?? this.env.newCall();
     const { id } = identity;
     const scope = this.open(identity, request, tx);
-    this.env.recorder?.started(scope, { ...identity, routed, text: request.text, path: tx.path });
+    this.env.recorder?.started(scope, { routed, text: request.text, path: tx.path, ...identity });
     const beginning = beginningOf(request);
     const call = new Call(
       scope,
