@@ -11,6 +11,8 @@ const BITS = 8;
 const SLOTS = 1 << BITS;
 const MASK = SLOTS - 1;
 const LEVELS = 4;
+/** What one slot of each level spans, ms. */
+const SPANS = Array.from({ length: LEVELS }, (_, level) => 2 ** (BITS * level));
 
 /** A pending deadline. Keep it to cancel it. */
 export class Timer {
@@ -70,13 +72,14 @@ export class TimerWheel {
   advance(now_ms: number): void {
     const target = Math.floor(now_ms);
     while (this.now_tick < target) {
-      if (this.count === 0) {
+      const next = this.next_ms();
+      if (next === undefined || next > target) {
         this.now_tick = target;
         return;
       }
-      this.now_tick++;
-      if ((this.now_tick & MASK) === 0) this.cascade(1);
-      const slot = this.now_tick & MASK;
+      this.now_tick = next;
+      const slot = next & MASK;
+      if (slot === 0) this.cascade(1);
       let timer: Timer | null;
       while ((timer = this.slots[slot] ?? null) !== null) {
         this.unlink(timer);
@@ -93,19 +96,18 @@ export class TimerWheel {
    */
   next_ms(): number | undefined {
     if (this.count === 0) return undefined;
-    const boundary = this.now_tick - (this.now_tick & MASK) + SLOTS;
-    for (let tick = this.now_tick + 1; tick < boundary; tick++) {
-      if (this.slots[tick & MASK]) return tick;
-    }
-    return boundary;
+    const now_slot = this.now_tick & MASK;
+    let slot = now_slot + 1;
+    while (slot < SLOTS && this.slots[slot] === null) slot++;
+    return this.now_tick + slot - now_slot;
   }
 
   private insert(timer: Timer): void {
     const ahead = timer.due_ms - this.now_tick;
     assert(ahead >= 0 && ahead < 2 ** (BITS * LEVELS), 'a deadline lies within the wheel');
     let level = 0;
-    while (level < LEVELS - 1 && ahead >= 2 ** (BITS * (level + 1))) level++;
-    const index = Math.floor(timer.due_ms / 2 ** (BITS * level)) & MASK;
+    while (level < LEVELS - 1 && ahead >= (SPANS[level + 1] as number)) level++;
+    const index = Math.floor(timer.due_ms / (SPANS[level] as number)) & MASK;
     const slot = level * SLOTS + index;
     const head = this.slots[slot] ?? null;
     timer.slot = slot;
@@ -139,7 +141,7 @@ export class TimerWheel {
 
   private cascade(level: number): void {
     if (level >= LEVELS) return;
-    const index = Math.floor(this.now_tick / 2 ** (BITS * level)) & MASK;
+    const index = Math.floor(this.now_tick / (SPANS[level] as number)) & MASK;
     if (index === 0) this.cascade(level + 1);
     const slot = level * SLOTS + index;
     let timer: Timer | null;

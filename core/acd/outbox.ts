@@ -45,10 +45,8 @@ export class Outbox {
     this.records.length = 0;
     this.events.length = 0;
     this.call_events.length = 0;
-    this.agents.clear();
-    this.flows.clear();
-    this.skills.clear();
-    this.calls.clear();
+    // A set that is cleared gets a new table, also where it was empty.
+    for (const rows of [this.agents, this.flows, this.skills, this.calls]) if (rows.size > 0) rows.clear();
     this.engineChanged = false;
   }
 }

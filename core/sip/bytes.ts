@@ -91,9 +91,12 @@ export function asBytes(s: string): string {
   return s;
 }
 
-/** The bytes of a byte string, in memory of their own. */
+/** As long as a datagram can be. */
+const shared = new Uint8Array(65_536);
+
+/** The bytes of a byte string, to be read at once: the next call uses the same memory. */
 export function bytesOf(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
+  const bytes = text.length <= shared.length ? shared.subarray(0, text.length) : new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
 }

@@ -52,6 +52,8 @@ export class Audit {
   /** Whom management is freeing: no wrapup follows. */
   private released = '';
   private readonly wrapups_due: { agent: string; ends_ms: number }[] = [];
+  /** Agents and flows that were there last time; -1 when some may have come as well as gone. */
+  private there = -1;
 
   constructor(
     private dispatcher: Dispatcher,
@@ -64,12 +66,15 @@ export class Audit {
   goesOnWith(dispatcher: Dispatcher): void {
     this.dispatcher = dispatcher;
     this.tally.goesOnWith(dispatcher);
+    this.there = -1;
   }
 
   /** A command that the dispatcher is about to obey. */
   commanded(command: Command): void {
-    if (command.kind === 'load') this.tally.load(command.provisioning);
-    else if (command.kind === 'reset_stats') this.tally.reset();
+    if (command.kind === 'load') {
+      this.tally.load(command.provisioning);
+      this.there = -1;
+    } else if (command.kind === 'reset_stats') this.tally.reset();
     else if (command.kind === 'release_agent') {
       this.released = command.agent_id;
       this.wrapup_ends.delete(this.released);
@@ -206,10 +211,10 @@ export class Audit {
     must(location !== '', 'a call is delivered to an agent with its medium');
     if (!in_order) return;
     for (const other of this.waiting) {
+      if (other.chat !== visit.chat || flow_configs.get(other.flow)?.skill !== skill) continue;
       // Whose worker has not yet said that it has him waits outside the queue.
       const call = acd.calls.get(other.call);
       if (call !== undefined && acd.dormant.has(call)) continue;
-      if (other.chat !== visit.chat || flow_configs.get(other.flow)?.skill !== skill) continue;
       must(this.goesBefore(visit, other), 'calls leave the queue in its order');
     }
   }
@@ -313,9 +318,11 @@ export class Audit {
 
   /** Who is no longer provisioned and has left is as new when he returns. */
   forgetGone(): void {
+    const { agents, flows } = this.dispatcher.acd;
+    if (agents.size + flows.size === this.there) return;
+    this.there = agents.size + flows.size;
     this.tally.forgetGone();
-    for (const id of this.wrapup_ends.keys())
-      if (!this.dispatcher.acd.agents.has(id)) this.wrapup_ends.delete(id);
+    for (const id of this.wrapup_ends.keys()) if (!agents.has(id)) this.wrapup_ends.delete(id);
   }
 }
 

@@ -13,10 +13,14 @@ export interface Client {
   /** To header of a refusal, which its ACK repeats. */
   to: string;
   cancelled_ms: number;
-  /** Of an INVITE: its ACK to each dialog that a 2xx made, by To-tag; '' before it was sent. */
-  readonly acks: Map<string, string>;
-  /** The 2xx's, by To-tag. */
-  readonly answers: Map<string, SipResponse>;
+  /** Of an INVITE: the 2xx of each dialog that it made, by To-tag. */
+  readonly answers: Map<string, Answer>;
+}
+
+export interface Answer {
+  readonly response: SipResponse;
+  /** The engine's. */
+  ack: SipRequest | undefined;
 }
 
 /** A request of the peer's. */
@@ -43,10 +47,21 @@ export interface Dialog {
   readonly contacts: Set<string>;
 }
 
+/** A call of the engine's, which several conversations belong to. */
+export interface Call {
+  readonly id: string;
+  /** When it ended; 0 before. */
+  ended_ms: number;
+}
+
+/** The call of a conversation that made none. */
+export const NO_CALL: Call = Object.freeze({ id: '', ended_ms: 0 });
+
 export interface Conversation {
+  /** Tells it from all others. */
+  readonly key: string;
   readonly callId: string;
-  /** The call that it belongs to; '' when it made none. */
-  call: string;
+  call: Call;
   /** Where the engine made it, the call with its number in it. */
   readonly leg: string;
   /** When that leg was told to be needed no more; 0 before. */
@@ -71,12 +86,22 @@ export interface Conversation {
   described: Described;
 }
 
-/** One of which nothing is known. `far`: at the end that was called. */
-export function newConversation(callId: string, far: boolean): Conversation {
+/**
+ * One of which nothing is known.
+ * @param far at the end that was called
+ * @param callOf the call of that id
+ */
+export function newConversation(
+  key: string,
+  callId: string,
+  far: boolean,
+  callOf: (id: string) => Call,
+): Conversation {
   const [, leg = '', call = ''] = far ? [] : (/^((c\w+-\w+)\.\w+)\.\d+\./.exec(callId) ?? []);
   return {
+    key,
     callId,
-    call,
+    call: call === '' ? NO_CALL : callOf(call),
     leg,
     leg_ended_ms: 0,
     last_ms: 0,

@@ -185,10 +185,11 @@ export class Phone {
     incoming.status = status;
     const source = { host: ENGINE, port: request.via.port };
     incoming.last = buildResponse(request, source, status, {
-      ...(status === 100 ? {} : { toTag: this.tag }),
+      toTag: status === 100 ? '' : this.tag,
       contact: this.contact,
       headers,
-      ...(body === '' ? {} : { body, contentType: 'application/sdp' }),
+      body,
+      contentType: 'application/sdp',
     });
     this.put(incoming.last, incoming.request.via.port);
     if (request.method !== 'INVITE' || status < 200) return;

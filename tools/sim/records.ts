@@ -39,8 +39,8 @@ export class SimRecords {
 
   /** Those after that number. */
   read(after: number, take: (record: StoreRecord, sequence: number) => void): void {
-    for (const { frame, sequence } of this.frames)
-      if (sequence > after) recordsIn(new ByteReader(frame), take);
+    const from = this.frames.findLastIndex(({ sequence }) => sequence <= after) + 1;
+    for (const { frame } of this.frames.slice(from)) recordsIn(new ByteReader(frame), take);
   }
 
   /** What the database has so far, in order and once; it forgets what every table has. */

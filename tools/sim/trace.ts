@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 
 /** So many events are shown with a violation. */
 const KEPT = 60;
-const CHUNK = 1 << 16;
+const CHUNK = 1 << 13;
 
 interface Event {
   at_ms: number;

@@ -1,8 +1,9 @@
 /** Something that must hold does not. */
 export class Violation extends Error {}
 
-export function must(holds: boolean, check: string): asserts holds {
-  if (!holds) throw new Violation(check);
+/** @param about what the check is about, where it does not say so itself */
+export function must(holds: boolean, check: string, about?: string): asserts holds {
+  if (!holds) throw new Violation(about === undefined ? check : `${check}: ${about}`);
 }
 
 /** The value, which must be there. */

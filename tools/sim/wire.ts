@@ -4,10 +4,13 @@
  */
 import type { SipMessage, SipRequest, SipResponse } from '../../core/sip/message.js';
 import {
+  type Answer,
+  type Call,
   type Conversation,
   type Dialog,
   farEnd,
   inviteOf,
+  NO_CALL,
   newConversation,
   type Server,
   serverKey,
@@ -34,21 +37,23 @@ export class Wire {
   private readonly branches = new Set<string>();
   /** Of the engine's INVITEs to itself, by Call-ID: From-tag. Such a Call-ID has two conversations, one at each end. */
   private readonly selves = new Map<string, string>();
-  /** Calls that have ended, and when. */
-  private readonly ended = new Map<string, number>();
+  /** Calls that go on or have ended not long ago. */
+  private readonly calls = new Map<string, Call>();
 
   /** @param now_ms the true time */
   constructor(private readonly now_ms: () => number) {}
 
   /** How many calls have ended not long ago. */
   get endedLately(): number {
-    return this.ended.size;
+    let ended = 0;
+    for (const { ended_ms } of this.calls.values()) if (ended_ms > 0) ended++;
+    return ended;
   }
 
   /** The engine made a call of that Call-ID's INVITE. */
   called(call: string, callId: string): void {
     const conversation = this.conversations.get(this.selves.has(callId) ? farEnd(callId) : callId);
-    if (conversation !== undefined) conversation.call = call;
+    if (conversation !== undefined) conversation.call = this.call(call);
   }
 
   /** The leg, `CALL.NUMBER`, is not needed any more: it is to be hung up. */
@@ -60,12 +65,18 @@ export class Wire {
   /** The call has ended. */
   callEnded(call: string): void {
     // A worker that has come back may ask again about a call that has long ended.
-    if (!this.ended.has(call)) this.ended.set(call, this.now_ms());
+    this.call(call).ended_ms ||= this.now_ms();
   }
 
   /** It has not: a worker that has come back told first of its beginning only. */
   goesOn(call: string): void {
-    this.ended.delete(call);
+    this.call(call).ended_ms = 0;
+  }
+
+  private call(id: string): Call {
+    let call = this.calls.get(id);
+    if (call === undefined) this.calls.set(id, (call = { id, ended_ms: 0 }));
+    return call;
   }
 
   /**
@@ -75,12 +86,13 @@ export class Wire {
   cameBack(isIts: (callId: string, call: string) => boolean, has: (call: string) => boolean): void {
     for (const conversation of this.conversations.values()) {
       const { call, callId, clients, dialogs, late, servers } = conversation;
-      if (!isIts(callId, call)) continue;
+      if (!isIts(callId, call.id)) continue;
       // The tag in a CANCEL's 200 need not be the INVITE's (9.2 says SHOULD), and is drawn anew.
       for (const server of servers.values()) server.stale ||= server.request.method === 'CANCEL';
-      if (has(call)) continue;
+      if (has(call.id)) continue;
       // Who answers its INVITE again is a stranger to it.
-      for (const { answers } of clients.values()) for (const [tag, { body }] of answers) late.set(tag, body);
+      for (const { answers } of clients.values())
+        for (const [tag, { response }] of answers) late.set(tag, response.body);
       servers.clear();
       dialogs.clear();
       conversation.described = new Described();
@@ -98,7 +110,11 @@ export class Wire {
       if (message.kind === 'request') this.sentRequest(conversation, message, sentBy);
       else this.sentResponse(conversation, message);
     } catch (error) {
-      if (error instanceof Violation) error.message += `: ${message.callId}, CSeq ${message.cseq}`;
+      if (error instanceof Violation) {
+        const { callId, cseq, kind, method } = message;
+        const what = kind === 'request' ? method : `${message.status} to ${method}`;
+        error.message += `: ${what}, ${callId}, CSeq ${cseq}`;
+      }
       throw error;
     }
   }
@@ -108,17 +124,17 @@ export class Wire {
     const key = method === 'CANCEL' ? `${request.via.branch} CANCEL` : request.via.branch;
     const known = method === 'ACK' ? undefined : conversation.clients.get(key);
     if (known !== undefined) {
-      must(known.request.text === request.text, `${method}: a retransmission is the same again (17.1.1.2)`);
-      must(known.status === 0, `${method}: nothing is sent again that was answered (17.1)`);
+      must(known.request.text === request.text, 'a retransmission is the same again (17.1.1.2)');
+      must(known.status === 0, 'nothing is sent again that was answered (17.1)');
       must(method !== 'INVITE' || !known.provisional, 'no INVITE is sent again after a 1xx (17.1.1.2)');
       return;
     }
     const { via } = request;
-    must(request.headers('via').length === 1, `${method}: one Via, the engine's own`);
-    must(`${via.host}:${via.port}` === sentBy, `${method}: Via names the socket that it leaves by (18.1.1)`);
-    must(via.branch.startsWith('z9hG4bK'), `${method}: the branch begins with the magic cookie (8.1.1.7)`);
-    must(request.maxForwards !== undefined, `${method} has Max-Forwards (8.1.1.6)`);
-    must(request.fromTag !== '', `${method} has a From-tag (8.1.1.3)`);
+    must(request.headers('via').length === 1, "one Via, the engine's own");
+    must(`${via.host}:${via.port}` === sentBy, 'Via names the socket that it leaves by (18.1.1)');
+    must(via.branch.startsWith('z9hG4bK'), 'the branch begins with the magic cookie (8.1.1.7)');
+    must(request.maxForwards !== undefined, 'has Max-Forwards (8.1.1.6)');
+    must(request.fromTag !== '', 'has a From-tag (8.1.1.3)');
     if (method === 'ACK') return this.sentAck(conversation, request);
     if (method === 'CANCEL') this.sentCancel(conversation, request);
     else this.sentInDialog(conversation, request);
@@ -129,7 +145,6 @@ export class Wire {
       status: 0,
       to: '',
       cancelled_ms: 0,
-      acks: new Map(),
       answers: new Map(),
     });
   }
@@ -138,27 +153,27 @@ export class Wire {
   private sentInDialog(conversation: Conversation, request: SipRequest): void {
     const { method, toTag } = request;
     const { branch } = request.via;
-    must(!this.branches.has(branch), `${method}: a branch is used once (8.1.1.7)`);
+    must(!this.branches.has(branch), 'a branch is used once (8.1.1.7)');
     this.branches.add(branch);
     if (method === 'INVITE' || method === 'UPDATE') {
-      must(request.contact !== undefined, `${method} has a Contact (8.1.1.8)`);
+      must(request.contact !== undefined, 'has a Contact (8.1.1.8)');
       conversation.described.sent(request, true);
     }
     if (method === 'INVITE') this.mayInvite(conversation, request);
     if (toTag === '') {
-      must(method === 'INVITE', `${method} stands in a dialog`);
+      must(method === 'INVITE', 'stands in a dialog');
       must(request.cseq > conversation.first_cseq, 'INVITE: CSeq grows (12.2.1.1)');
       conversation.first_cseq = request.cseq;
       return;
     }
     if (method === 'BYE' && conversation.late.has(toTag)) return;
     if (method === 'NOTIFY') conversation.referrals.notify(request);
-    const dialog = found(conversation.dialogs.get(toTag), `${method}: there is its dialog (12.2)`);
-    must(dialog.established, `${method}: its dialog is established (12.2)`);
-    must(!dialog.over, `${method}: nothing follows a BYE (15)`);
-    must(request.cseq > Math.max(dialog.cseq, conversation.first_cseq), `${method}: CSeq grows (12.2.1.1)`);
+    const dialog = found(conversation.dialogs.get(toTag), 'there is its dialog (12.2)');
+    must(dialog.established, 'its dialog is established (12.2)');
+    must(!dialog.over, 'nothing follows a BYE (15)');
+    must(request.cseq > Math.max(dialog.cseq, conversation.first_cseq), 'CSeq grows (12.2.1.1)');
     dialog.cseq = request.cseq;
-    must(dialog.contacts.has(request.uri), `${method} goes to the peer's Contact (12.2.1.1)`);
+    must(dialog.contacts.has(request.uri), "goes to the peer's Contact (12.2.1.1)");
     if (method === 'BYE') this.sentBye(conversation, dialog, toTag);
   }
 
@@ -169,7 +184,10 @@ export class Wire {
       if (client.request.method !== 'INVITE' || client.status >= 300) continue;
       const since_ms = client.cancelled_ms || (client.provisional ? now_ms : client.sent_ms);
       must(client.status > 0 || now_ms - since_ms >= LONG_MS, 'one INVITE at a time (14.1)');
-      must(client.acks.get(request.toTag) !== '', 'a 2xx is acknowledged before the next INVITE (14.1)');
+      must(
+        isAcknowledged(client.answers.get(request.toTag)),
+        'a 2xx is acknowledged before the next INVITE (14.1)',
+      );
     }
     for (const server of conversation.servers.values()) {
       const { request: peers, status } = server;
@@ -183,7 +201,7 @@ export class Wire {
   private sentBye(conversation: Conversation, dialog: Dialog, tag: string): void {
     dialog.over = true;
     for (const client of conversation.clients.values())
-      must(client.acks.get(tag) !== '', 'a 2xx is acknowledged before BYE (13.2.2.4)');
+      must(isAcknowledged(client.answers.get(tag)), 'a 2xx is acknowledged before BYE (13.2.2.4)');
     // Who made the dialog may hang up at any time.
     if (conversation.first_cseq > 0) return;
     // A refusal need not be acknowledged for that, a 2xx must (15).
@@ -212,7 +230,7 @@ export class Wire {
     must(client.status === 0, 'no CANCEL after a final response (9.1)');
     must(cancel.uri === request.uri && cancel.cseq === request.cseq, 'CANCEL has URI and CSeq of its INVITE');
     for (const name of ['from', 'to'])
-      must(cancel.header(name) === request.header(name), `CANCEL has its INVITE's ${name} (9.1)`);
+      must(cancel.header(name) === request.header(name), "CANCEL has its INVITE's From and To (9.1)");
     client.cancelled_ms = this.now_ms();
   }
 
@@ -230,43 +248,39 @@ export class Wire {
       must(ack.uri === invite.request.uri, 'the ACK of a refusal goes where the INVITE went (17.1.1.3)');
       return;
     }
-    const before = invite.acks.get(ack.toTag);
-    must(before !== undefined, 'an ACK acknowledges a 2xx that came');
-    if (before !== '') return must(before === ack.text, 'the ACK of a repeated 2xx is the same (13.2.2.4)');
-    invite.acks.set(ack.toTag, ack.text);
+    const answer = found(invite.answers.get(ack.toTag), 'an ACK acknowledges a 2xx that came');
+    if (answer.ack !== undefined)
+      return must(answer.ack.text === ack.text, 'the ACK of a repeated 2xx is the same (13.2.2.4)');
+    answer.ack = ack;
     must(!this.branches.has(ack.via.branch), 'the ACK of a 2xx has a branch of its own (17.1.1.3)');
     this.branches.add(ack.via.branch);
     const dialog = conversation.dialogs.get(ack.toTag);
     must(dialog?.contacts.has(ack.uri) === true, "the ACK goes to the peer's Contact (13.2.2.4)");
-    const answer = invite.answers.get(ack.toTag);
-    must(
-      (ack.body !== '') === (invite.request.body === '' && answer?.body !== ''),
-      'an ACK answers an offer',
-    );
-    if (ack.body !== '' && answer !== undefined) conversation.described.answers(answer.body, ack);
+    const offer = answer.response.body;
+    must((ack.body !== '') === (invite.request.body === '' && offer !== ''), 'an ACK answers an offer');
+    if (ack.body !== '') conversation.described.answers(offer, ack);
     if (ack.toTag === conversation.first_tag) conversation.described.sent(ack, false);
   }
 
   private sentResponse(conversation: Conversation, response: SipResponse): void {
     const { method, status } = response;
-    const what = `${status} to ${method}`;
     const key = serverKey(response);
     if (UNREADABLE.has(status) && conversation.cut.has(key)) return;
-    const server = found(conversation.servers.get(key), `${what} answers a request that came (17.2)`);
+    const server = found(conversation.servers.get(key), 'answers a request that came (17.2)');
     if (server.stale || server.last === response.text) return;
-    must(server.status < 200, `${what}: a final response is the last one (17.2)`);
+    must(server.status < 200, 'a final response is the last one (17.2)');
     const { request } = server;
-    must(response.header('cseq') === request.header('cseq'), `${what} has the request's CSeq (8.2.6.2)`);
-    must(response.header('from') === request.header('from'), `${what} has the request's From (8.2.6.2)`);
-    must(status === 100 || response.toTag !== '', `${what} has a To-tag (8.2.6.2)`);
-    must(request.toTag === '' || request.toTag === response.toTag, `${what} keeps the To-tag (8.2.6.2)`);
+    must(response.header('cseq') === request.header('cseq'), "has the request's CSeq (8.2.6.2)");
+    must(response.header('from') === request.header('from'), "has the request's From (8.2.6.2)");
+    must(status === 100 || response.toTag !== '', 'has a To-tag (8.2.6.2)');
+    must(request.toTag === '' || request.toTag === response.toTag, 'keeps the To-tag (8.2.6.2)');
     server.status = status;
     server.last = response.text;
     if (method === 'REFER') conversation.referrals.answered(request.cseq, status);
     if (status >= 200) server.finished_ms = this.now_ms();
     if (status < 101 || status >= 300) return;
     if (method === 'INVITE' || method === 'UPDATE') {
-      must(response.contact !== undefined, `${what} has a Contact (12.1.1, 13.3.1.4)`);
+      must(response.contact !== undefined, 'has a Contact (12.1.1, 13.3.1.4)');
       if (request.body !== '') conversation.described.answers(request.body, response);
       conversation.described.sent(response, request.body === '');
     }
@@ -312,7 +326,7 @@ export class Wire {
     }
     // Who takes somebody's place belongs to his call.
     const replaced = request.toTag === '' ? request.header('replaces') : undefined;
-    if (replaced !== undefined && conversation.call === '') conversation.call = this.callOf(replaced);
+    if (replaced !== undefined && conversation.call === NO_CALL) conversation.call = this.callOf(replaced);
     conversation.servers.set(key, {
       request,
       came_ms: this.now_ms(),
@@ -351,10 +365,7 @@ export class Wire {
     if (status >= 300 || client.status >= 300 || (method !== 'INVITE' && method !== 'UPDATE')) return;
     if (method === 'INVITE') {
       if (conversation.first_tag === '') conversation.first_tag = toTag;
-      if (!client.acks.has(toTag)) {
-        client.acks.set(toTag, '');
-        client.answers.set(toTag, response);
-      }
+      if (!client.answers.has(toTag)) client.answers.set(toTag, { response, ack: undefined });
     }
     // To a worker that has come back without that call he is a stranger.
     if (!conversation.late.has(toTag)) this.dialog(conversation, toTag, response).established = true;
@@ -372,15 +383,15 @@ export class Wire {
     return dialog;
   }
 
-  /** The call of the dialog that a Replaces names; '' when there is none. */
-  private callOf(replaces: string): string {
+  /** The call of the dialog that a Replaces names. */
+  private callOf(replaces: string): Call {
     const [callId = ''] = replaces.split(';');
     for (const key of [callId, farEnd(callId)]) {
       const named = this.conversations.get(key);
       for (const tag of named?.dialogs.keys() ?? [])
-        if (replaces.includes(`from-tag=${tag}`)) return named?.call ?? '';
+        if (replaces.includes(`from-tag=${tag}`)) return named?.call ?? NO_CALL;
     }
-    return '';
+    return NO_CALL;
   }
 
   /** The engine is about to call itself by that INVITE. */
@@ -393,7 +404,7 @@ export class Wire {
     const key = far ? farEnd(callId) : callId;
     let conversation = this.conversations.get(key);
     if (conversation === undefined) {
-      conversation = newConversation(callId, far);
+      conversation = newConversation(key, callId, far, (call) => this.call(call));
       this.conversations.set(key, conversation);
     }
     conversation.last_ms = this.now_ms();
@@ -405,36 +416,43 @@ export class Wire {
   /** Every conversation: no leg outlives its call, no request stays unanswered. Forgets those that are over. */
   everything(): void {
     const now_ms = this.now_ms();
-    for (const [key, conversation] of this.conversations) {
-      const { callId } = conversation;
-      const ended_ms = conversation.leg_ended_ms || this.ended.get(conversation.call);
-      if (ended_ms !== undefined && now_ms - ended_ms > HANG_UP_MS) this.mustBeOver(callId, conversation);
-      const goes_on = conversation.call !== '' && ended_ms === undefined;
-      if (goes_on || now_ms - Math.max(conversation.last_ms, ended_ms ?? 0) < QUIET_MS) continue;
-      this.forget(callId, conversation);
-      this.conversations.delete(key);
+    for (const conversation of this.conversations.values()) {
+      const { call, last_ms, leg_ended_ms } = conversation;
+      const ended_ms = leg_ended_ms || call.ended_ms;
+      if (ended_ms > 0 && now_ms - ended_ms > HANG_UP_MS) this.mustBeOver(conversation);
+      const goes_on = call !== NO_CALL && ended_ms === 0;
+      if (goes_on || now_ms - Math.max(last_ms, ended_ms) < QUIET_MS) continue;
+      this.forget(conversation);
+      this.conversations.delete(conversation.key);
     }
-    for (const [call, ended_ms] of this.ended) if (now_ms - ended_ms > 4 * QUIET_MS) this.ended.delete(call);
+    for (const { id, ended_ms } of this.calls.values())
+      if (ended_ms > 0 && now_ms - ended_ms > 4 * QUIET_MS) this.calls.delete(id);
   }
 
   /** The call of that conversation ended long ago. */
-  private mustBeOver(callId: string, { clients, dialogs }: Conversation): void {
+  private mustBeOver({ callId, clients, dialogs }: Conversation): void {
     for (const { established, over } of dialogs.values())
-      must(over || !established, `no leg outlives its call (${callId})`);
+      must(over || !established, 'no leg outlives its call', callId);
     for (const { cancelled_ms, provisional, request, status } of clients.values()) {
       const open = request.method === 'INVITE' && provisional && status === 0;
-      must(!open || cancelled_ms > 0, `an INVITE that nobody waits for is cancelled (${callId})`);
+      must(!open || cancelled_ms > 0, 'an INVITE that nobody waits for is cancelled', callId);
     }
   }
 
-  private forget(callId: string, { clients, servers }: Conversation): void {
+  private forget({ callId, clients, servers }: Conversation): void {
     const now_ms = this.now_ms();
     for (const { came_ms, request, status } of servers.values())
-      must(status >= 200 || now_ms - came_ms < ANSWER_MS, `${request.method} is answered (${callId})`);
+      must(status >= 200 || now_ms - came_ms < ANSWER_MS, `${request.method} is answered`, callId);
     for (const client of clients.values()) {
       this.branches.delete(client.request.via.branch);
-      for (const ack of client.acks.values()) this.branches.delete(/branch=([^;\r]+)/.exec(ack)?.[1] ?? '');
+      for (const { ack } of client.answers.values())
+        if (ack !== undefined) this.branches.delete(ack.via.branch);
     }
     if (!this.conversations.has(farEnd(callId))) this.selves.delete(callId);
   }
+}
+
+/** Whether there is no 2xx that waits for its ACK. */
+function isAcknowledged(answer: Answer | undefined): boolean {
+  return answer === undefined || answer.ack !== undefined;
 }

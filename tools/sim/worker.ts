@@ -43,7 +43,7 @@ export interface WorkerWorld {
   token(): string;
   wakeDelay_ms(): number;
   /** A datagram is about to be handled. */
-  received(text: string): void;
+  received(text: string, bytes: Uint8Array): void;
   /** A datagram leaves; `lost`: it would have, had the worker lived. */
   sent(worker: SimWorker, path: Path, text: string, lost: boolean): void;
   /** Before the report goes its way: what becomes of it. */
@@ -108,8 +108,9 @@ export class SimWorker extends SimThread {
   receive(text: string, path: Path): void {
     if (!this.alive) return this.whenBack(() => this.receive(text, path));
     this.turn(() => {
-      this.outbox.push(() => this.around.received(text));
-      this.b2bua.receive(text, path, Buffer.from(text, 'latin1'));
+      const bytes = Buffer.from(text, 'latin1');
+      this.outbox.push(() => this.around.received(text, bytes));
+      this.b2bua.receive(text, path, bytes);
     });
   }
 
@@ -166,7 +167,9 @@ export class SimWorker extends SimThread {
     const { outbox } = this;
     const leave = dies ? dice.between(0, outbox.length) : outbox.length;
     this.outbox = [];
-    for (const [place, act] of outbox.entries()) act(place >= leave);
+    outbox.forEach((act, place) => {
+      act(place >= leave);
+    });
     if (dies) this.die();
   }
 

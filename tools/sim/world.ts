@@ -139,7 +139,7 @@ export class World implements PhoneNet {
         note: (what, text) => this.note(what, text),
         token: () => this.token(),
         wakeDelay_ms: () => this.wakeDelay_ms(),
-        received: (text) => this.received(text),
+        received: (text, bytes) => this.received(text, bytes),
         sent: (worker, path, text, lost) => {
           for (const sent of plant?.sent?.(text) ?? [text]) this.toPhone(worker, path, sent, lost);
         },
@@ -259,7 +259,8 @@ export class World implements PhoneNet {
   /** Lets everything go on that waits for a promise: no time passes meanwhile. */
   private async settled(): Promise<void> {
     this.stirred = false;
-    await new Promise(setImmediate);
+    // Its turn comes when no promise has anything left to do.
+    await new Promise<void>(process.nextTick);
   }
 
   private isOver(): boolean {
@@ -447,9 +448,9 @@ export class World implements PhoneNet {
     return this.options.damage !== undefined;
   }
 
-  private received(text: string): void {
+  private received(text: string, bytes: Uint8Array): void {
     if (this.isVandalized) return;
-    const message = parseMessage(text, Buffer.from(text, 'latin1'));
+    const message = parseMessage(text, bytes);
     if (message.kind !== 'failure') this.wire.received(message);
     else if (message.request !== undefined) this.wire.receivedCut(message.request);
   }
