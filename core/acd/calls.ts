@@ -35,11 +35,10 @@ export class Calls {
   }
 
   /** A new call that its flow takes. */
-  arrive(arrival: Omit<Arrival, 'order_sequence'>): void {
+  arrive(arrival: Arrival): void {
     const { acd } = this;
-    const order_sequence = acd.nextSequence();
     assert(!acd.calls.has(arrival.id), 'a call arrives once');
-    const call = acd.call_rows.add((row) => new Call(row, { ...arrival, order_sequence }));
+    const call = acd.call_rows.add((row) => new Call(row, arrival));
     acd.calls.set(call.id, call);
     const welcome = call.flow.config.message_welcome;
     if (welcome === '') this.afterWelcome(call);

@@ -253,6 +253,7 @@ export class Dispatcher {
       display: agentSees(flow.config.prependcid, caller_display, caller_user),
       arrival_ms: report.at_ms,
       eta_s: estimatedWait(flow),
+      order_sequence: acd.nextSequence(),
     });
   }
 

@@ -87,10 +87,12 @@ export class DialogSender {
     send: (text: string, path: Path, branch: string) => void,
   ): void {
     const maxForwards = this.initial?.maxForwards ?? 70;
+    const { body, contentType, headers } = content;
     const at = (path: Path): void => {
-      const branch = branchOf(this.scope.token(), method === 'INVITE' && content.body === '');
+      const branch = branchOf(this.scope.token(), method === 'INVITE' && body === '');
       const sentBy = this.scope.sentBy(path.socket);
-      send(dialogRequest(dialog, { method, cseq, branch, sentBy, maxForwards, ...content }), path, branch);
+      const parts = { method, cseq, branch, sentBy, maxForwards, headers, contentType, body };
+      send(dialogRequest(dialog, parts), path, branch);
     };
     if (this.initial !== undefined) return at(this.path);
     this.scope.resolve(

@@ -105,4 +105,6 @@ export const MOVE_TIMEOUT_MS = 8_000;
 
 /** Extensions that we know (RFC 4028, RFC 3891). */
 export const SUPPORTED: readonly string[] = ['timer', 'replaces'];
+/** {@link SUPPORTED} as it stands in a header. */
+export const SUPPORTED_VALUE = SUPPORTED.join(', ');
 export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE, REFER, NOTIFY';

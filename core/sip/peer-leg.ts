@@ -235,13 +235,11 @@ export class PeerLeg implements SessionUser {
     invite: { callId: string; uri: string; from: string; to: string; headers: Header },
   ): void {
     const { layer, scope, setup } = this.home;
+    const { callId, uri, from, to, headers } = invite;
     const { maxForwards } = setup;
-    const session = Session.outgoing(
-      scope,
-      layer,
-      { ...invite, localTag: scope.token(), maxForwards, routes: [], target },
-      this,
-    );
+    const localTag = scope.token();
+    const outgoing = { callId, localTag, uri, from, to, maxForwards, routes: [], headers, target };
+    const session = Session.outgoing(scope, layer, outgoing, this);
     this.current = session;
     session.invite(this.offer, {
       provisional: (response) => this.provisional(session, response),

@@ -11,8 +11,8 @@ import { flatten } from './bytes.js';
 import type { CallScope } from './call-scope.js';
 import { Dialog } from './dialog.js';
 import { contactOf } from './dialog-request.js';
-import { DialogSender, NO_CONTENT } from './dialog-sender.js';
-import { ALLOW, SUPPORTED } from './environment.js';
+import { DialogSender } from './dialog-sender.js';
+import { ALLOW, SUPPORTED_VALUE } from './environment.js';
 import { probe, refreshSession } from './keep-alive.js';
 import type { SipMessage, SipRequest, SipResponse } from './message.js';
 import { bodyIsSdp, sdpOf, takesUpdate } from './message-facts.js';
@@ -198,7 +198,8 @@ export class Session implements InviteDialog {
         toTag: tag,
         contact: this.contact(),
         headers: [['Allow', ALLOW]],
-        ...(body === '' ? {} : { body, contentType: 'application/sdp' }),
+        contentType: 'application/sdp',
+        body,
       }),
     );
   }
@@ -224,7 +225,7 @@ export class Session implements InviteDialog {
         headers: [
           ['Allow', ALLOW],
           ['Accept', 'application/sdp'],
-          ['Supported', SUPPORTED.join(', ')],
+          ['Supported', SUPPORTED_VALUE],
           ...this.timer.agree(tx.request),
         ],
         contentType: 'application/sdp',
@@ -262,7 +263,8 @@ export class Session implements InviteDialog {
           tx.request.method === 'UPDATE' && status < 300
             ? [...headers, ...this.timer.agree(tx.request)]
             : headers,
-        ...(body === '' ? {} : { body, contentType }),
+        contentType,
+        body,
       }),
     );
   }
@@ -298,7 +300,7 @@ export class Session implements InviteDialog {
     this.ended = true;
     this.timer.stop();
     this.closeRequests();
-    this.sender.request('BYE', { ...NO_CONTENT, headers }, this);
+    this.sender.request('BYE', { headers, body: '', contentType: '' }, this);
     this.ownInvite.settle();
   }
 
@@ -423,7 +425,7 @@ export class Session implements InviteDialog {
   // What our INVITEs ask of the dialog.
 
   inviteHeaders(): Header {
-    return [['Supported', SUPPORTED.join(', ')], ...this.timer.requestHeaders()];
+    return [['Supported', SUPPORTED_VALUE], ...this.timer.requestHeaders()];
   }
 
   tooBrief(response: SipResponse): boolean {
