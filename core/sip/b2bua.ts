@@ -319,9 +319,9 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** A call begins with that INVITE. */
   private begin(tx: ServerTx, request: SipRequest, routed: Extract<Routed, { flow: string }>): Call {
     const identity = this.restarting ?? this.env.newCall();
-    const { id, seed } = identity;
+    const { id, seed, port } = identity;
     const scope = this.open(identity, request, tx);
-    this.env.recorder?.started(scope, { id, seed, routed, text: request.text, path: tx.path });
+    this.env.recorder?.started(scope, { id, seed, port, routed, text: request.text, path: tx.path });
     const beginning = beginningOf(request);
     const call = new Call(
       scope,

@@ -219,7 +219,11 @@ export class SimWorker extends SimThread {
       accepting: () => this.reports.writer.hasRoomForNew,
       admits: () => true,
       report: (report) => this.report(report),
-      newCall: () => ({ id: this.callId(++this.calls), seed: [1 + this.index, this.calls, this.deaths, 0] }),
+      newCall: () => ({
+        id: this.callId(++this.calls),
+        seed: [1 + this.index, this.calls, this.deaths, 0],
+        port: WORKER_PORT + this.index,
+      }),
       recorder: this.journal,
       log: () => {},
     };
