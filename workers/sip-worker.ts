@@ -10,7 +10,7 @@ import type { B2buaEnvironment, B2buaOptions, Routed } from '../core/sip/environ
 import type { SipRequest } from '../core/sip/message.js';
 import { MAX_MESSAGE_BYTES } from '../core/sip/parser.js';
 import { ReplayEnvironment } from '../core/sip/replay.js';
-import { callIdOf, shardOf } from '../core/sip/shard.js';
+import { callIdOf, originShardOf, shardOf } from '../core/sip/shard.js';
 import type { Path } from '../core/sip/transport.js';
 import { unavailable } from '../core/sip/unavailable.js';
 import { TimerWheel } from '../core/timers.js';
@@ -304,11 +304,10 @@ class SipWorker {
     const text = datagram.toString('latin1');
     if (this.task.workers > 1) {
       const callId = callIdOf(text);
-      const owner = callId === undefined ? this.task.index : shardOf(callId) % this.task.workers;
-      // What comes to our own sockets may be part of a dialog that we have with another worker.
-      const own =
-        this.sockets.owner(socket) === this.task.index && owner !== this.task.index && b2bua.isOurs(text);
-      if (owner !== this.task.index && !own) {
+      // A leg to a dialog of another worker has a Call-ID of that one's shard.
+      const shard = this.sockets.owner(socket) === undefined ? shardOf : originShardOf;
+      const owner = callId === undefined ? this.task.index : shard(callId) % this.task.workers;
+      if (owner !== this.task.index) {
         this.turns.begin();
         if (Atomics.load(this.services, owner) === OUT_OF_SERVICE)
           return this.refuseFor(text, { socket, host, port });

@@ -2,7 +2,7 @@
  * The SIP workers of the simulation together: whose a datagram and a socket are, and how many workers there are, which
  * a restart may change.
  */
-import { callIdOf, shardOf } from '../../core/sip/shard.js';
+import { callIdOf, originShardOf, shardOf } from '../../core/sip/shard.js';
 import type { Path } from '../../core/sip/transport.js';
 import { PUBLIC_SOCKET, type SimWorker } from './worker.js';
 
@@ -24,7 +24,11 @@ export class SimFleet {
 
   /** Which worker has the calls of that Call-ID. */
   ownerOf(callId: string): SimWorker {
-    return this.workers[shardOf(callId) % this.workers.length] as SimWorker;
+    return this.workerOf(shardOf(callId));
+  }
+
+  private workerOf(shard: number): SimWorker {
+    return this.workers[shard % this.workers.length] as SimWorker;
   }
 
   /** Who receives what comes to a socket: of the public one the last worker, of a former worker's one that there is. */
@@ -39,10 +43,9 @@ export class SimFleet {
     const receiver = this.holderOf(path.socket);
     if (own && !receiver.alive) return receiver.whenBack(() => this.arrive(text, path));
     const callId = callIdOf(text);
-    const owner = callId === undefined ? receiver : this.ownerOf(callId);
+    const owner =
+      callId === undefined ? receiver : this.workerOf(own ? originShardOf(callId) : shardOf(callId));
     if (owner === receiver) return owner.receive(text, path);
-    // What comes to a worker's own socket may be part of a dialog that it has with another worker.
-    if (own && receiver.b2bua.isOurs(text)) return receiver.receive(text, path);
     this.cross(() => owner.receive(text, path));
   }
 
