@@ -22,8 +22,8 @@ export interface MovedCall {
   /** Of the caller's leg. */
   readonly callId: string;
   readonly inputs: readonly Numbered[];
-  /** Of one that is over: the number of the last report sent by then. */
-  readonly over_seq: number | undefined;
+  /** Its end has not been heard of. */
+  readonly over: boolean;
 }
 
 export class SimJournal implements Recorder {
@@ -120,16 +120,17 @@ export class SimJournal implements Recorder {
     const moved = [...this.calls].map(([call, inputs]) => {
       const first = inputs[0]?.input;
       must(first?.kind === 'started', 'a call is recorded from its beginning');
-      return { call, callId: callIdOf(first.start.text) ?? '', inputs, over_seq: this.over_calls.get(call) };
+      return { call, callId: callIdOf(first.start.text) ?? '', inputs, over: this.over_calls.has(call) };
     });
     this.calls.clear();
     this.over_calls.clear();
     return moved;
   }
 
-  takeOver({ call, inputs, over_seq }: MovedCall): void {
+  takeOver({ call, inputs, over }: MovedCall): void {
     this.calls.set(call, [...inputs]);
-    if (over_seq !== undefined) this.over_calls.set(call, over_seq);
+    // Reports of the worker before had numbers of their own.
+    if (over) this.over_calls.set(call, Number.POSITIVE_INFINITY);
     this.inputs = Math.max(this.inputs, ...inputs.map(({ number }) => number + 1));
   }
 
