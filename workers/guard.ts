@@ -32,7 +32,7 @@ export class Guard {
 
   /**
    * Binds one more; others may bind the same after it.
-   * @param owner whose own socket it is: what comes there may be of a dialog that it has with another worker
+   * @param owner whose own socket it is: what comes there it takes or passes on
    */
   async bind(address: string, port: number, owner?: number): Promise<void> {
     const socket = await openUdp({ address, port, shared: true });

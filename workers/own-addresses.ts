@@ -9,13 +9,12 @@ import type { Config } from './config.js';
  * The public addresses, the first of which requests to any of them are sent to, then what Via and Contact say
  * instead, and the workers' own ports.
  * @param listen expanded: no wildcards
- * @param worker_ports the first worker's own port; the others' follow
+ * @param ports the workers' own
  */
 export function ownAddresses(
   listen: readonly ListenAddress[],
   advertise: { host: string; port: number } | undefined,
-  worker_ports: number,
-  workers: number,
+  ports: readonly number[],
 ): Target[] {
   const own = listen.map(({ address, port }) => ({ host: address.toLowerCase(), port }));
   const hosts = [...new Set(own.map(({ host }) => host))];
@@ -24,9 +23,7 @@ export function ownAddresses(
     for (const { port } of listen) own.push({ host, port: advertise.port || port });
     hosts.push(host);
   }
-  for (const host of hosts) {
-    for (let index = 0; index < workers; index++) own.push({ host, port: worker_ports + index });
-  }
+  for (const host of hosts) for (const port of ports) own.push({ host, port });
   return own;
 }
 

@@ -8,8 +8,9 @@ import type { Decision, Report } from '../core/messages.js';
 import { B2bua } from '../core/sip/b2bua.js';
 import type { B2buaEnvironment, B2buaOptions, Routed } from '../core/sip/environment.js';
 import type { SipRequest } from '../core/sip/message.js';
+import { MAX_MESSAGE_BYTES } from '../core/sip/parser.js';
 import { ReplayEnvironment } from '../core/sip/replay.js';
-import { callIdOf, shardOf } from '../core/sip/shard.js';
+import { callIdOf, originShardOf, shardOf } from '../core/sip/shard.js';
 import type { Path } from '../core/sip/transport.js';
 import { unavailable } from '../core/sip/unavailable.js';
 import { TimerWheel } from '../core/timers.js';
@@ -40,9 +41,6 @@ import { Soundings } from './soundings.js';
 import { now_ms, Turns } from './turn.js';
 
 export interface SipWorkerTask extends SocketOptions {
-  index: number;
-  /** Number of workers: shard s belongs to worker s modulo this. */
-  workers: number;
   outbound_proxy: string;
   /** New calls a second of one source address; 0 is no limit. */
   source_limit: number;
@@ -306,10 +304,10 @@ class SipWorker {
     const text = datagram.toString('latin1');
     if (this.task.workers > 1) {
       const callId = callIdOf(text);
-      const owner = callId === undefined ? this.task.index : shardOf(callId) % this.task.workers;
-      // What comes to our own sockets may be part of a dialog that we have with another worker.
-      const own = socket >= this.sockets.firstOwn && owner !== this.task.index && b2bua.isOurs(text);
-      if (owner !== this.task.index && !own) {
+      // A leg to a dialog of another worker has a Call-ID of that one's shard.
+      const shard = this.sockets.owner(socket) === undefined ? shardOf : originShardOf;
+      const owner = callId === undefined ? this.task.index : shard(callId) % this.task.workers;
+      if (owner !== this.task.index) {
         this.turns.begin();
         if (Atomics.load(this.services, owner) === OUT_OF_SERVICE)
           return this.refuseFor(text, { socket, host, port });
@@ -327,7 +325,7 @@ class SipWorker {
     if (answer !== undefined) this.outbox.push({ path: answer.target, text: answer.text });
   }
 
-  /** Decisions, and datagrams that other workers received for us. True when there is more. */
+  /** Decisions, and datagrams that other workers received for us or have to send. True when there is more. */
   private onBell(): boolean {
     const b2bua = this.b2bua as B2bua;
     this.turns.begin();
@@ -335,7 +333,11 @@ class SipWorker {
     for (const peer of this.peersIn) {
       handled +=
         peer?.drain((socket, port, host, datagram) => {
-          b2bua.receive(datagram.toString('latin1'), { socket, host, port }, datagram);
+          const text = datagram.toString('latin1');
+          const path = { socket, host, port };
+          // By a socket that only we have nobody else receives: it leaves there.
+          if (this.sockets.owner(socket) === this.task.index) this.sockets.send(path, text);
+          else b2bua.receive(text, path, datagram);
         }, DRAIN_AT_ONCE) ?? 0;
     }
     this.pace.tookIn(handled);
@@ -351,10 +353,10 @@ class SipWorker {
     this.tellOverload();
     const spilled = this.reports.flush({ wake: this.urgent });
     this.urgent = false;
-    for (const peer of this.peersOut) peer?.flush();
     const outbox = this.outbox;
     this.outbox = [];
     for (const { path, text } of outbox) this.transmit(path, text);
+    for (const peer of this.peersOut) peer?.flush();
     return spilled;
   }
 
@@ -372,7 +374,11 @@ class SipWorker {
     // A Via may name a host to answer to, and a forged datagram can come from port 0.
     const sendable = this.resolver.isAddress(path.host) && path.port > 0 && path.port <= 65_535;
     if (!sendable) return this.unsendable(path, 'no address to send to');
-    this.sockets.send(path, text);
+    if (text.length > MAX_MESSAGE_BYTES) return this.unsendable(path, 'too large');
+    const owner = this.sockets.owner(path.socket) ?? this.task.index;
+    if (owner === this.task.index) this.sockets.send(path, text);
+    // The call was another worker's: its dialogs go on by the socket that they have gone by.
+    else this.peersOut[owner]?.send(path.socket, path.port, path.host, Buffer.from(text, 'latin1'));
   }
 
   private unsendable(path: Path, why: string): void {
@@ -435,7 +441,7 @@ class SipWorker {
       },
       token: () => this.entropy.token(),
       random: () => Math.random(),
-      socketFor: (host) => this.sockets.toward(host),
+      socketFor: (host, port) => this.sockets.toward(host, port),
       sentBy: (socket) => this.sockets.sentBy(socket),
       resolve: (uri, found, first) => {
         let atOnce = true;
@@ -457,7 +463,11 @@ class SipWorker {
       admits: (source) => this.overload.admits(source, this.timers.now_ms),
       accepting: () => !this.draining && !this.journal?.full && this.reports.hasRoomForNew,
       report: (report) => this.report(report),
-      newCall: () => ({ id: callId(this.origin, this.calls++), seed: this.entropy.seed() }),
+      newCall: () => ({
+        id: callId(this.origin, this.calls++),
+        seed: this.entropy.seed(),
+        port: this.task.ports[this.task.index] as number,
+      }),
       get recorder() {
         return worker.task.journal.calls ? worker.journal : undefined;
       },

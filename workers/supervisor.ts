@@ -18,11 +18,13 @@ import type {
   DispatcherThreadData,
 } from './dispatcher-thread.js';
 import { beginGeneration, completeGeneration } from './journal/files.js';
+import { callSources } from './journal/recover-calls.js';
 import { createLogger } from './log.js';
 import { type Mi, startMi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
 import type { EngineView } from './mi/source.js';
 import { ownAddresses, transferPolicy } from './own-addresses.js';
+import { configuredPorts, ownPorts } from './own-ports.js';
 import { RoutePool } from './route-pool.js';
 import { modulesOf } from './routing.js';
 import type { StoreData } from './store.js';
@@ -132,6 +134,8 @@ class Supervisor {
     const tables = createTables(config.sip.max_calls);
     await this.startRoutes(tables);
     const generations = beginGeneration(config.data_dir);
+    const sources = generations.old === undefined ? [] : callSources(generations.old);
+    const ports = await ownPorts(config, this.listen, sources, this.log);
     const { links } = this.fleet;
     this.dispatcher = this.thread('dispatcher-thread.js', 'dispatcher', {
       options: {
@@ -141,10 +145,7 @@ class Supervisor {
         internal_call_dispatching: config.call_center.internal_call_dispatching,
         max_rejections: config.sip.max_rejections,
         message_timeout_s: config.sip.message_timeout,
-        transfer: transferPolicy(
-          config.transfer,
-          ownAddresses(this.listen, config.sip.advertise, config.sip.worker_ports, config.sip.workers),
-        ),
+        transfer: transferPolicy(config.transfer, ownAddresses(this.listen, config.sip.advertise, ports)),
         max_calls: config.sip.max_calls,
         queue_pos_param: config.call_center.queue_pos_param,
         tell_states: this.routes?.asksLegs ?? false,
@@ -167,7 +168,7 @@ class Supervisor {
     const heard = this.dispatcher.once('heard').then(({ applied }) => applied as DispatcherHeard['applied']);
     const ready = this.dispatcher.once('ready');
     // Workers bring their calls back while the dispatcher does; who fails first is told of.
-    const prepared = this.fleet.prepare(generations, heard, this.routes);
+    const prepared = this.fleet.prepare(sources, generations.next, ports, heard, this.routes);
     for (const later of [heard, ready, prepared]) later.catch(() => {});
     const recovered = (await Promise.race([ready, prepared.then(() => ready)])) as unknown as DispatcherReady;
     await this.startStore(generations.next, recovered);
@@ -218,10 +219,8 @@ class Supervisor {
   private async probePorts(): Promise<void> {
     if (this.listen.length === 0) throw new Error('sip.listen: this host has no address to listen on');
     for (const { address, port } of this.listen) await probeUdp(address, port);
-    for (const address of new Set(this.listen.map((entry) => entry.address))) {
-      for (let index = 0; index < this.config.sip.workers; index++)
-        await probeUdp(address, this.config.sip.worker_ports + index);
-    }
+    for (const address of new Set(this.listen.map((entry) => entry.address)))
+      for (const port of configuredPorts(this.config)) await probeUdp(address, port);
   }
 
   /** With something recovered the engine serves before the databases have answered; else it needs them. */

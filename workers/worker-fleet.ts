@@ -12,9 +12,7 @@ import { createLink, type LinkDescriptor } from '../ipc/link.js';
 import type { ListenAddress } from './addresses.js';
 import type { Config } from './config.js';
 import { Guard } from './guard.js';
-import { ACD_JOURNAL } from './journal/acd-journal.js';
-import { allFilesOf, type Generations, journalNames } from './journal/files.js';
-import { BACKLOG } from './journal/record-tail.js';
+import { allFilesOf } from './journal/files.js';
 import type { CallSource } from './journal/recover-calls.js';
 import { ownAddresses } from './own-addresses.js';
 import type { RoutePool } from './route-pool.js';
@@ -75,6 +73,8 @@ export class WorkerFleet {
   private routes: RoutePool | undefined = undefined;
   /** Folder of the journals. */
   private folder = '';
+  /** The workers' own; see {@link SocketOptions}. */
+  private ports: readonly number[] = [];
   private serving = false;
   private draining = false;
   private stopping = false;
@@ -105,25 +105,25 @@ export class WorkerFleet {
 
   /**
    * Starts them all, booted before; resolves when the calls of the old generation are back and stand in the next one.
+   * @param sources the journals of the old one
+   * @param folder of the next one
+   * @param ports the workers' own; the one at place i is worker i's, modulo their number
    * @param heard the numbers of the reports that the dispatcher has applied, by journal
    */
   async prepare(
-    { old, next }: Generations,
+    sources: readonly CallSource[],
+    folder: string,
+    ports: readonly number[],
     heard: Promise<ReadonlyMap<string, number>>,
     routes: RoutePool | undefined,
   ): Promise<void> {
     this.routes = routes;
-    this.folder = next;
+    this.folder = folder;
+    this.ports = ports;
     await this.bindGuard();
-    const sources =
-      old === undefined
-        ? []
-        : journalNames(old)
-            .filter((name) => name !== ACD_JOURNAL && name !== BACKLOG)
-            .map((name) => ({ folder: old, name }));
     // The worker that binds the public ports last receives what comes to them: let it be the first worker.
     for (let index = this.count - 1; index >= 0; index--) {
-      const worker = this.startWorker(index, { folder: next, base: 0, sources });
+      const worker = this.startWorker(index, { folder, base: 0, sources });
       this.workers.set(index, worker);
       await worker.bound;
     }
@@ -154,7 +154,7 @@ export class WorkerFleet {
       index,
       workers: this.count,
       listen,
-      port: config.sip.worker_ports + index,
+      ports: this.ports,
       advertise: config.sip.advertise,
       outbound_proxy: config.sip.outbound_proxy,
       source_limit: config.sip.source_limit,
@@ -164,7 +164,7 @@ export class WorkerFleet {
         agent_ring_timeout_ms: config.sip.agent_ring_timeout * 1000,
         agent_no_response_timeout_ms: config.sip.agent_no_response_timeout * 1000,
         message_timeout_ms: config.sip.message_timeout * 1000,
-        own_addresses: ownAddresses(listen, config.sip.advertise, config.sip.worker_ports, this.count),
+        own_addresses: ownAddresses(listen, config.sip.advertise, this.ports),
         identity_headers: config.sip.identity_headers,
         context_param: config.call_center.b2b_logic_ctx_param,
       },
@@ -286,12 +286,10 @@ export class WorkerFleet {
   }
 
   private async bindGuard(): Promise<void> {
-    const { config, listen } = this.options;
+    const { listen } = this.options;
     for (const { address, port } of listen) await this.guard.bind(address, port);
-    for (const address of new Set(listen.map((entry) => entry.address))) {
-      for (let index = 0; index < this.count; index++)
-        await this.guard.bind(address, config.sip.worker_ports + index, index);
-    }
+    for (const address of new Set(listen.map((entry) => entry.address)))
+      for (const [at, port] of this.ports.entries()) await this.guard.bind(address, port, at % this.count);
   }
 
   /** Tells all of them. */

@@ -127,6 +127,8 @@ export class Dispatcher {
     this.next_cid = memory.engine.next_cid;
     for (const [origin, serial] of memory.engine.heard) this.heard.set(origin, serial);
     for (const id of [...acd.calls.keys(), ...memory.ended]) this.note(id);
+    // Who does not know a call ignores what is decided about it.
+    for (const call of acd.calls.values()) if (call.worker >= workers) call.worker = 0;
     const numbers = Array.from({ length: workers }, (_, worker) => worker);
     this.reckonings.push(new Reckoning(new Set(acd.calls.values()), new Set(numbers)));
     this.endTurn();
@@ -134,7 +136,10 @@ export class Dispatcher {
 
   /** The worker has died and another takes its place, which will say which of its calls it has. */
   workerReplaced(worker: number): void {
-    const missing = [...this.acd.calls.values()].filter((call) => call.worker === worker);
+    // After a restart another may have a call by now: while nobody has said so, the restart's reckoning waits for it.
+    const missing = [...this.acd.calls.values()].filter(
+      (call) => call.worker === worker && !this.reckonings.some((reckoning) => reckoning.missing.has(call)),
+    );
     this.reckonings.push(new Reckoning(new Set(missing), new Set([worker])));
   }
 
@@ -156,7 +161,11 @@ export class Dispatcher {
 
   /** Whether the arrival is of a call that we have, or had: a worker that has lost that end hears of it again. */
   private heardBefore(report: CallArrived, worker: number): boolean {
-    if (this.acd.calls.has(report.call)) return true;
+    const known = this.acd.calls.get(report.call);
+    if (known !== undefined) {
+      known.worker = worker;
+      return true;
+    }
     const { origin, serial } = partsOfCallId(report.call);
     if (!(serial <= (this.heard.get(origin) ?? -1))) return false;
     this.refuse(report.call, worker, 481, 'the call has ended');

@@ -108,18 +108,6 @@ export class B2bua implements TransactionUser<RequestOwner> {
     );
   }
 
-  /**
-   * Whether a datagram is about one of our dialogs or requests although its Call-ID is not of our shards: we have
-   * asked another worker for somebody there.
-   */
-  isOurs(text: string): boolean {
-    const message = parseMessage(text);
-    if (message.kind === 'failure') return false;
-    if (this.layer.knows(message)) return true;
-    if (message.kind === 'response') return false;
-    return this.sessions.get(registryKey(message.toTag))?.dialog.callId === message.callId;
-  }
-
   /** The shell could not send there. */
   transportFailed(path: Path): void {
     this.env.recorder?.unreachable(path);
@@ -300,17 +288,17 @@ export class B2bua implements TransactionUser<RequestOwner> {
     const { restarting } = this;
     const named = parseReplaces(replaces);
     if (named === undefined || request.headers('replaces').length > 1) return this.refuse(tx, 400);
-    const session = this.sessions.get(registryKey(named.toTag));
-    if (restarting === undefined && session?.isNamed(named)) {
+    const shard = shardOf(named.callId);
+    if (shard === shardOf(request.callId)) {
+      // It has come to the only worker that can know him, however many there are at the next restart.
+      const session = this.sessions.get(registryKey(named.toTag));
+      if (session?.isNamed(named) !== true) return this.refuse(tx, 481);
       this.env.recorder?.datagram(session.scope, request.text, tx.path);
       const callId = flatten(request.callId);
       session.scope.newcomers.push(callId);
       this.scopes.set(callId, session.scope);
       return session.replace(tx);
     }
-    // With a Call-ID of the named one's shard it has come to the only worker that could know him.
-    const shard = shardOf(named.callId);
-    if (shard === shardOf(request.callId)) return this.refuse(tx, 481);
     if (restarting === undefined && !this.env.accepting()) return this.refuse(tx, 503, this.retryAfter());
     const uri = flatten(request.uri);
     this.begin(tx, request, { flow: '', param: '', media: undefined }).relay(uri, flatten(replaces), shard);
@@ -319,9 +307,9 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** A call begins with that INVITE. */
   private begin(tx: ServerTx, request: SipRequest, routed: Extract<Routed, { flow: string }>): Call {
     const identity = this.restarting ?? this.env.newCall();
-    const { id, seed } = identity;
+    const { id, seed, port } = identity;
     const scope = this.open(identity, request, tx);
-    this.env.recorder?.started(scope, { id, seed, routed, text: request.text, path: tx.path });
+    this.env.recorder?.started(scope, { id, seed, port, routed, text: request.text, path: tx.path });
     const beginning = beginningOf(request);
     const call = new Call(
       scope,

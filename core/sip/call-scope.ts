@@ -24,6 +24,7 @@ export class CallScope implements B2buaEnvironment, Registry {
   /** Call-IDs of those who have come to take somebody's place. */
   readonly newcomers: string[] = [];
   private readonly randomness: Randomness;
+  private readonly port: number;
   private questions = 0;
   private open: Map<number, Question> | undefined = undefined;
   private sessions = 0;
@@ -44,6 +45,7 @@ export class CallScope implements B2buaEnvironment, Registry {
     private readonly over: (scope: CallScope) => void,
   ) {
     this.id = identity.id;
+    this.port = identity.port;
     this.randomness = new Randomness(identity.seed);
   }
 
@@ -150,7 +152,7 @@ export class CallScope implements B2buaEnvironment, Registry {
   }
 
   socketFor(host: string): number {
-    return this.base.socketFor(host);
+    return this.base.socketFor(host, this.port);
   }
 
   sentBy(socket: number): string {

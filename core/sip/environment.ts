@@ -50,8 +50,8 @@ export interface LegChanges {
 export type LegAnswer = LegChanges | { failed: string };
 
 export interface B2buaEnvironment extends SipEnvironment {
-  /** The local socket from which our own legs reach `host` (an IP address). */
-  socketFor(host: string): number;
+  /** The local socket from which our own legs reach `host` (an IP address) by a port of ours. */
+  socketFor(host: string, port: number): number;
   /** How Via and Contact name a local socket: `host:port`, never a wildcard address. */
   sentBy(socket: number): string;
   /**

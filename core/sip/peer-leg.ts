@@ -207,7 +207,7 @@ export class PeerLeg implements SessionUser {
     const display = this.setup.display || callerDisplay;
     const callers = this.role === 'media' ? [] : identity.map((header) => withName(header, display));
     const invite = {
-      callId: mintCallId(`${id}.${name}.${attempt - 1}.`, this.setup.shard ?? shard),
+      callId: mintCallId(`${id}.${name}.${attempt - 1}.`, this.setup.shard ?? shard, shard),
       uri,
       from: formatNameAddr(display, callerUri),
       to: `<${uri}>`,

@@ -8,11 +8,13 @@ import type { Routed } from './environment.js';
 import type { Seed } from './randomness.js';
 import type { Path } from './transport.js';
 
-/** What names a call and seeds its randomness. */
+/** What names a call, seeds its randomness, and what its legs are reached by. */
 export interface CallIdentity {
   /** Unique over restarts, short, of token characters without dots. */
   id: string;
   seed: Seed;
+  /** The port of ours that its legs go by, wherever it is played again: the dialogs' far ends know it. */
+  port: number;
 }
 
 /** A call's beginning: the INVITE that routing let in. */

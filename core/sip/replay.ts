@@ -97,8 +97,8 @@ export class ReplayEnvironment implements B2buaEnvironment {
     return this.real.random();
   }
 
-  socketFor(host: string): number {
-    return this.real.socketFor(host);
+  socketFor(host: string, port: number): number {
+    return this.real.socketFor(host, port);
   }
 
   sentBy(socket: number): string {

@@ -6,6 +6,8 @@ export const SHARDS = 256;
 
 const SUFFIX = '0123456789abcdefghijklmnopqrstuvwxyz';
 const LONGEST_SUFFIX = 4;
+/** Stands before the shard of the call that a Call-ID was minted for, where it is not the Call-ID's. */
+const ORIGIN = /~([0-9a-f]{2})\.[0-9a-z]{2,4}$/;
 
 /** One step of FNV-1a. */
 function mix(hash: number, byte: number): number {
@@ -33,15 +35,26 @@ export function shardOf(callId: string): number {
 }
 
 /**
- * A Call-ID of `shard`: `prefix` and two to four letters or digits. The same arguments give the same
- * Call-ID, so the prefix must be unique.
+ * The shard of the call that made a leg of that Call-ID. A leg to a dialog of ours that is of another shard has a
+ * Call-ID of that one's: what comes to the port that the leg goes by is for this shard, what comes to a public port is
+ * of the dialog's far end, and for {@link shardOf}.
  */
-export function mintCallId(prefix: string, shard: number): string {
+export function originShardOf(callId: string): number {
+  const named = callId.includes('~') ? ORIGIN.exec(callId)?.[1] : undefined;
+  return named === undefined ? shardOf(callId) : Number.parseInt(named, 16);
+}
+
+/**
+ * A Call-ID of `shard`, of a leg that a call of `origin` makes: `prefix`, the origin if it is another, and two to four
+ * letters or digits. The same arguments give the same Call-ID, so the prefix must be unique.
+ */
+export function mintCallId(prefix: string, shard: number, origin = shard): string {
   assert(shard >= 0 && shard < SHARDS, 'a shard is one of 256');
-  const hash = hashOf(prefix);
+  const head = origin === shard ? prefix : `${prefix}~${origin.toString(16).padStart(2, '0')}.`;
+  const hash = hashOf(head);
   for (let length = 2; length <= LONGEST_SUFFIX; length++) {
     const suffix = suffixFor(hash, shard, length);
-    if (suffix !== undefined) return prefix + suffix;
+    if (suffix !== undefined) return head + suffix;
   }
   // 1.7 million candidates, of which one in 256 fits.
   assert(false, 'some suffix leads to every shard');

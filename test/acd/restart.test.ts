@@ -70,6 +70,37 @@ t.test('flows, agents, calls and statistics are what they were', async (t) => {
   t.equal(dispatcher.nextCid, centre.dispatcher.nextCid);
 });
 
+/** The calls were worker 1's; now there are so many workers. */
+function resized(workers: number): Dispatcher {
+  const memory = kept(busy().dispatcher.memory());
+  const timers = new TimerWheel(1_000_000_000);
+  const dispatcher = new Dispatcher(OPTIONS, timers, 1);
+  dispatcher.restore({ ...memory, calls: memory.calls.map((call) => ({ ...call, worker: 1 })) }, workers);
+  return dispatcher;
+}
+
+t.test('with fewer workers, decisions go to those that there are', async (t) => {
+  const dispatcher = resized(1);
+  const calls = [...dispatcher.acd.calls.keys()];
+  t.ok(calls.length > 3);
+  for (const call of calls) dispatcher.command({ kind: 'end_call', call });
+  const decisions = [...dispatcher.out.decisions];
+  t.ok(decisions.length >= calls.length);
+  t.same(new Set(decisions.map(({ worker }) => worker)), new Set([0]));
+});
+
+t.test('a worker that dies before another has told of its calls takes none of them along', async (t) => {
+  const dispatcher = resized(2);
+  const calls = [...dispatcher.acd.calls.keys()];
+  dispatcher.workerReplaced(1);
+  dispatcher.report({ kind: 'all_resumed' }, 1);
+  t.same([...dispatcher.acd.calls.keys()], calls, 'they may be the other worker’s by now');
+  const [first] = calls;
+  dispatcher.report({ kind: 'resumed', call: first as string }, 0);
+  dispatcher.report({ kind: 'all_resumed' }, 0);
+  t.same([...dispatcher.acd.calls.keys()], [first], 'those that nobody has end');
+});
+
 t.test(
   'a load that comes before the workers have spoken: waiting calls enter their queue as their flow is now',
   async (t) => {

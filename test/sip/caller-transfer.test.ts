@@ -3,6 +3,7 @@ import t from 'tap';
 import type { Decision } from '../../core/messages.js';
 import type { B2buaOptions } from '../../core/sip/environment.js';
 import type { SipRequest } from '../../core/sip/message.js';
+import { mintCallId, shardOf } from '../../core/sip/shard.js';
 import { type Peer, sdp, World } from '../support/virtual-world.js';
 
 const AGENT: Decision = {
@@ -280,7 +281,7 @@ t.test('one transfer at a time, whoever asks', async (t) => {
   const tags = `to-tag=${ok.toTag};from-tag=caller`;
   caller.send('INVITE', {
     uri: 'sip:support@192.0.2.1',
-    callId: 'another@caller',
+    callId: mintCallId('another-', shardOf(ok.callId)),
     from: '<sip:dora@10.0.0.1>;tag=dora',
     sdp: sdp('10.0.0.1', 4010),
     headers: [['Replaces', `${ok.callId};${tags}`]],

@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { Decision } from '../../core/messages.js';
 import { SipRequest, type SipResponse } from '../../core/sip/message.js';
-import { mintCallId, shardOf } from '../../core/sip/shard.js';
+import { mintCallId, originShardOf, shardOf } from '../../core/sip/shard.js';
 import { type Peer, sdp, World } from '../support/virtual-world.js';
 
 const streamOf = (message: { body: string }) => /m=\w+ \d+/.exec(message.body)?.[0];
@@ -209,6 +209,18 @@ t.test('who names a dialog of another worker is carried there', async (t) => {
   dan.response(200, 'BYE');
   engine.request('BYE');
   t.same(world.told(), ['bridge_ended']);
+});
+
+t.test('so is who names a dialog that is here by now: the next restart may part their shards', async (t) => {
+  const { world, agents, dan } = talking();
+  const engine = world.peer('192.0.2.1');
+  const named = shardOf(agents.slice(0, agents.indexOf(';')));
+  const callId = mintCallId('dan-', named ^ 1);
+  calls(dan, agents, { callId });
+  dan.response(100);
+  const carried = engine.request('INVITE');
+  t.equal(shardOf(carried.callId), named, 'its Call-ID leads to who is named');
+  t.equal(originShardOf(carried.callId), named ^ 1, 'and says where answers to it belong');
 });
 
 t.test('and hears from there that nobody knows it', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { callIdOf, mintCallId, SHARDS, shardOf } from '../../core/sip/shard.js';
+import { callIdOf, mintCallId, originShardOf, SHARDS, shardOf } from '../../core/sip/shard.js';
 import { asRequest, options } from './messages.js';
 
 t.test('Call-IDs spread evenly over the shards', async (t) => {
@@ -38,6 +38,16 @@ t.test('a Call-ID can be minted for every shard, short and a token', async (t) =
   }
   t.equal(mintCallId('x-1.', 9), mintCallId('x-1.', 9));
   t.throws(() => mintCallId('x', 256));
+});
+
+t.test('a Call-ID of another shard tells the shard of the call that it was minted for', async (t) => {
+  for (let origin = 0; origin < SHARDS; origin++) {
+    const shard = (origin * 7) % SHARDS;
+    const id = mintCallId('c1-2.t1.0.', shard, origin);
+    if (shardOf(id) !== shard || originShardOf(id) !== origin) return t.fail(id);
+  }
+  for (const id of ['a~b@c', '~zz.12', 'x~1.ab', mintCallId('c1-2.1.0.', 5)])
+    t.equal(originShardOf(id), shardOf(id), 'of any other Call-ID it is its own');
 });
 
 t.test('the Call-ID of a raw message is the one that the parser finds', async (t) => {

@@ -107,7 +107,7 @@ export class World {
       report: (report) => {
         this.reports.push(report);
       },
-      newCall: () => ({ id: `call${++this.calls}`, seed: [this.calls, 2, 3, 4] }),
+      newCall: () => ({ id: `call${++this.calls}`, seed: [this.calls, 2, 3, 4], port: 5160 }),
       recorder: this.recorder(),
       log: () => {},
     };

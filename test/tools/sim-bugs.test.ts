@@ -43,7 +43,7 @@ const between: Record<string, { plant: () => Plant; check: RegExp }> = {
     check: /have the same calls/,
   },
   'the end of a call is never carried out': {
-    plant: () => ({ decision: nth<Decision>(5, ({ kind }) => kind === 'end', lost) }),
+    plant: () => ({ decision: nth<Decision>(4, ({ kind }) => kind === 'end', lost) }),
     check: /have the same calls/,
   },
   'a worker that came back keeps quiet about a call': {

@@ -31,6 +31,8 @@ export interface EndpointOptions {
   log?: EventLog;
   /** T1 of RFC 3261; 500 ms unless told. */
   t1_ms?: number;
+  /** Told of every SIP message that comes in, and where from. */
+  hears?: (message: SipRequest | SipResponse, source: Address) => void;
 }
 
 /** Who takes the calls to a user part. */
@@ -70,6 +72,7 @@ export class Endpoint {
   violationCount = 0;
   readonly violations: string[] = [];
   private readonly log: EventLog | undefined;
+  private readonly hears: EndpointOptions['hears'];
   private readonly clients = new Map<string, ClientTransaction>();
   private readonly servers = new Map<string, ServerTransaction>();
   private readonly calls = new Map<string, Call>();
@@ -87,6 +90,7 @@ export class Endpoint {
     this.media = options.media ?? 'rtp';
     this.mediaPort = options.media_port ?? 40_000;
     this.log = options.log;
+    this.hears = options.hears;
     this.times = { t1_ms: options.t1_ms ?? 500, t2_ms: 4000 };
     socket.on('message', (data, from) => this.receive(data, { host: from.address, port: from.port }));
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS);
@@ -224,6 +228,7 @@ export class Endpoint {
 
   private receive(data: Buffer, source: Address): void {
     const message = parseMessage(data.toString('latin1'));
+    if (message.kind !== 'failure') this.hears?.(message, source);
     if (message.kind === 'failure') {
       if (message.reason !== 'keep-alive') this.malformed++;
     } else if (message.kind === 'response') this.receiveResponse(message);

@@ -67,6 +67,8 @@ export interface Conversation {
   /** When that leg was told to be needed no more; 0 before. */
   leg_ended_ms: number;
   last_ms: number;
+  /** `host:port` of the socket by which the engine's requests leave; '' before the first. */
+  sent_by: string;
   /** CSeq of the engine's INVITE that began it. */
   first_cseq: number;
   readonly clients: Map<string, Client>;
@@ -105,6 +107,7 @@ export function newConversation(
     leg,
     leg_ended_ms: 0,
     last_ms: 0,
+    sent_by: '',
     first_cseq: 0,
     clients: new Map(),
     servers: new Map(),

@@ -2,6 +2,8 @@
 import type { CallScope } from '../../core/sip/call-scope.js';
 import type { CallStart, Recorder } from '../../core/sip/recorder.js';
 import type { Recorded } from '../../core/sip/replay.js';
+import { callIdOf } from '../../core/sip/shard.js';
+import { must } from './violation.js';
 
 type Untimed = Recorded extends infer R ? (R extends Recorded ? Omit<R, 'at_ms'> : never) : never;
 
@@ -12,6 +14,16 @@ interface Numbered {
   /** Place among all inputs of the worker. */
   readonly number: number;
   readonly input: Recorded;
+}
+
+/** A call on its way from one worker's journal to another's. */
+export interface MovedCall {
+  readonly call: string;
+  /** Of the caller's leg. */
+  readonly callId: string;
+  readonly inputs: readonly Numbered[];
+  /** Its end has not been heard of. */
+  readonly over: boolean;
 }
 
 export class SimJournal implements Recorder {
@@ -97,8 +109,29 @@ export class SimJournal implements Recorder {
   /** The inputs of all calls that matter still, oldest first, and the ids of these calls. */
   recover(): { inputs: Recorded[]; calls: string[] } {
     this.forgetOver();
-    const inputs = [...this.calls.values()].flat().sort((a, b) => a.number - b.number);
+    const inputs = [...this.calls.values()].flat();
+    inputs.sort((a, b) => a.input.at_ms - b.input.at_ms || a.number - b.number);
     return { inputs: inputs.map(({ input }) => input), calls: [...this.calls.keys()] };
+  }
+
+  /** Gives all calls that matter still away. */
+  handOver(): MovedCall[] {
+    this.forgetOver();
+    const moved = [...this.calls].map(([call, inputs]) => {
+      const first = inputs[0]?.input;
+      must(first?.kind === 'started', 'a call is recorded from its beginning');
+      return { call, callId: callIdOf(first.start.text) ?? '', inputs, over: this.over_calls.has(call) };
+    });
+    this.calls.clear();
+    this.over_calls.clear();
+    return moved;
+  }
+
+  takeOver({ call, inputs, over }: MovedCall): void {
+    this.calls.set(call, [...inputs]);
+    // Reports of the worker before had numbers of their own.
+    if (over) this.over_calls.set(call, Number.POSITIVE_INFINITY);
+    this.inputs = Math.max(this.inputs, ...inputs.map(({ number }) => number + 1));
   }
 
   /** All calls have reported again, up to that number: only now what was over before may go. */

@@ -132,6 +132,8 @@ export class Wire {
     const { via } = request;
     must(request.headers('via').length === 1, "one Via, the engine's own");
     must(`${via.host}:${via.port}` === sentBy, 'Via names the socket that it leaves by (18.1.1)');
+    conversation.sent_by ||= sentBy;
+    must(conversation.sent_by === sentBy, 'a dialog goes by the socket that it has gone by');
     must(via.branch.startsWith('z9hG4bK'), 'the branch begins with the magic cookie (8.1.1.7)');
     must(request.maxForwards !== undefined, 'has Max-Forwards (8.1.1.6)');
     must(request.fromTag !== '', 'has a From-tag (8.1.1.3)');

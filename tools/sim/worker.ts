@@ -26,15 +26,23 @@ export const ENGINE = '192.0.2.1';
 export const PUBLIC_PORT = 5060;
 /** Port of the first worker's own socket. */
 export const WORKER_PORT = 5160;
-/** Numbers of a worker's sockets. */
+/** Number of the socket that all workers share; the workers' own come after it. */
 export const PUBLIC_SOCKET = 0;
-export const OWN_SOCKET = 1;
 /** A full ring is tried again after this. */
 const SPILL_RETRY_MS = 2;
 const DECISIONS_AT_ONCE = 512;
 export const CONTEXT_PARAM = 'call_center';
 const CALL_PARAM = 'p';
 const LONGEST_ROUTING_MS = 500;
+
+/** The number of the socket of that port, the same in all workers. */
+export function socketOf(port: number): number {
+  return port === PUBLIC_PORT ? PUBLIC_SOCKET : port - WORKER_PORT + 1;
+}
+
+export function portOf(socket: number): number {
+  return socket === PUBLIC_SOCKET ? PUBLIC_PORT : socket - 1 + WORKER_PORT;
+}
 
 /** What a worker finds around it. */
 export interface WorkerWorld {
@@ -144,11 +152,6 @@ export class SimWorker extends SimThread {
     this.kept.push(act);
   }
 
-  /** Address of one of its sockets. */
-  sentBy(socket: number): string {
-    return `${ENGINE}:${socket === PUBLIC_SOCKET ? PUBLIC_PORT : WORKER_PORT + this.index}`;
-  }
-
   protected override readLinks(): boolean {
     const read = this.decisions.reader.drain((decision) => {
       this.around.note(`decision, worker ${this.index}`, JSON.stringify(decision));
@@ -211,15 +214,19 @@ export class SimWorker extends SimThread {
       },
       token: () => around.token(),
       random: () => dice.next(),
-      socketFor: () => OWN_SOCKET,
-      sentBy: (socket) => this.sentBy(socket),
+      socketFor: (_host, port) => socketOf(port),
+      sentBy: (socket) => `${ENGINE}:${portOf(socket)}`,
       resolve: (uri, found) => this.resolve(uri, found),
       route: (request, _path, done) => this.route(request, done),
       onLeg: this.seesLegs ? (invite, done) => this.onLeg(invite, done) : undefined,
       accepting: () => this.reports.writer.hasRoomForNew,
       admits: () => true,
       report: (report) => this.report(report),
-      newCall: () => ({ id: this.callId(++this.calls), seed: [1 + this.index, this.calls, this.deaths, 0] }),
+      newCall: () => ({
+        id: this.callId(++this.calls),
+        seed: [1 + this.index, this.calls, this.deaths, 0],
+        port: WORKER_PORT + this.index,
+      }),
       recorder: this.journal,
       log: () => {},
     };

@@ -3,7 +3,6 @@
  * message catalogue, among simulated phones on a network that fails. A seed decides everything that happens.
  */
 import { parseMessage } from '../../core/sip/parser.js';
-import { callIdOf, shardOf } from '../../core/sip/shard.js';
 import type { Path } from '../../core/sip/transport.js';
 import { TimerWheel } from '../../core/timers.js';
 import { ForeignWriter } from '../../sql/lane.js';
@@ -12,6 +11,7 @@ import { SimDatabase } from './database.js';
 import { Desk } from './desk.js';
 import { Dice } from './dice.js';
 import { SimDispatcher } from './dispatching.js';
+import { SimFleet } from './fleet.js';
 import { Neighbours, OUTSIDE, UNKNOWN } from './neighbours.js';
 import { ALL_FAULTS, type Faults, Network, NO_FAULTS } from './network.js';
 import type { SimOptions } from './options.js';
@@ -20,22 +20,17 @@ import { SimStore } from './store.js';
 import { Trace } from './trace.js';
 import { must } from './violation.js';
 import { Wire } from './wire.js';
-import {
-  CONTEXT_PARAM,
-  ENGINE,
-  OWN_SOCKET,
-  PUBLIC_PORT,
-  PUBLIC_SOCKET,
-  SimWorker,
-  WORKER_PORT,
-} from './worker.js';
+import { CONTEXT_PARAM, ENGINE, PUBLIC_PORT, portOf, SimWorker, socketOf } from './worker.js';
 
 const START_MS = 1_700_000_000_000;
 const CHECK_EVERYTHING_STEPS = 1_000;
 /** How many agents there are, by the seed: from a centre that can hardly cope to one that can. */
 const AGENTS = [10, 60, 25];
-/** How many workers, by the seed. */
+/** How many workers at first, by the seed, and at most. */
 const WORKERS = [1, 2, 3, 4, 2];
+const MOST_WORKERS = 4;
+/** Per cent of restarts after which there may be more workers, or fewer. */
+const RESIZED = 50;
 const ARRIVAL_GAP_MS = 200;
 /** So small that a thread that stalls finds them full. */
 const RING_BYTES = 1_024;
@@ -73,7 +68,9 @@ export class World implements PhoneNet {
   private readonly faults: Faults;
   private readonly network: Network;
   private readonly wire = new Wire(() => this.timers.now_ms);
-  private readonly workers: SimWorker[];
+  private readonly fleet: SimFleet;
+  /** Those there are. */
+  private readonly workers: readonly SimWorker[];
   private readonly dispatching: SimDispatcher;
   private readonly database: SimDatabase;
   private store: SimStore;
@@ -101,9 +98,14 @@ export class World implements PhoneNet {
     );
     const machine = new Dice(seed ^ 0x68e31da4);
     const clock = (): Clock => (options.faults === 'all' ? Clock.drifting(machine) : Clock.right());
-    this.workers = Array.from({ length: WORKERS[seed % WORKERS.length] as number }, (_, index) =>
-      this.makeWorker(index, clock(), machine),
+    // Calls move between workers: what was recorded by one's clock is played by another's.
+    const workersClock = clock();
+    this.fleet = new SimFleet(
+      Array.from({ length: MOST_WORKERS }, (_, index) => this.makeWorker(index, workersClock, machine)),
+      WORKERS[seed % WORKERS.length] as number,
+      (act) => this.cross(act),
     );
+    this.workers = this.fleet.workers;
     this.dispatching = this.makeDispatcher(clock());
     this.database = new SimDatabase(
       this.timers,
@@ -386,7 +388,8 @@ export class World implements PhoneNet {
     dispatching.end();
     this.store.end();
     timers.set(reaper.between(10, LONGEST_RESTART_MS), () => {
-      this.note('process', 'is back');
+      if (reaper.chance(RESIZED)) this.fleet.resize(reaper.between(1, MOST_WORKERS));
+      this.note('process', `is back, workers: ${workers.length}`);
       dispatching.comeBack();
       this.store = this.makeStore(new Set(dispatching.dispatcher.acd.calls.keys()));
       for (const worker of workers) {
@@ -397,10 +400,9 @@ export class World implements PhoneNet {
   }
 
   private comesBack(worker: SimWorker): void {
-    const { workers } = this;
     this.note(`worker ${worker.index}`, 'is replaced');
     const isIts = (callId: string, call: string): boolean =>
-      workers[shardOf(this.neighbours.callIdOf(call) ?? callId) % workers.length] === worker;
+      this.fleet.ownerOf(this.neighbours.callIdOf(call) ?? callId) === worker;
     this.wire.cameBack(isIts, (call) => worker.journal.has(call));
   }
 
@@ -419,28 +421,20 @@ export class World implements PhoneNet {
     this.last_datagram = text;
   }
 
-  /** Who receives is the owner of the port, of the public one the last worker; the Call-ID says whose it is. */
   private toEngine(from: { name: string; host: string; port: number }, text: string, port: number): void {
-    const { workers } = this;
-    const { host } = from;
     this.note(`${from.name} ->`, text);
     if (!this.dispatching.alive) return this.note('network lost', text);
-    const receiver = port === PUBLIC_PORT ? workers.at(-1) : workers[port - WORKER_PORT];
-    must(receiver !== undefined, `port ${port} is one of the engine's`);
-    const path = { socket: port === PUBLIC_PORT ? PUBLIC_SOCKET : OWN_SOCKET, host, port: from.port };
-    this.arrive(receiver, text, path);
+    const socket = socketOf(port);
+    must(socket >= 0 && socket <= MOST_WORKERS, `port ${port} is one of the engine's`);
+    this.fleet.arrive(text, { socket, host: from.host, port: from.port });
   }
 
-  private arrive(receiver: SimWorker, text: string, path: Path): void {
-    const { workers } = this;
-    if (path.socket === OWN_SOCKET && !receiver.alive)
-      return receiver.whenBack(() => this.arrive(receiver, text, path));
-    const callId = callIdOf(text);
-    const owner = callId === undefined ? receiver : (workers[shardOf(callId) % workers.length] as SimWorker);
-    if (owner === receiver) return owner.receive(text, path);
-    // What comes to a worker's own socket may be part of a dialog that it has with another worker.
-    if (path.socket === OWN_SOCKET && receiver.b2bua.isOurs(text)) return receiver.receive(text, path);
-    this.timers.set(this.wakeDelay_ms(), () => owner.receive(text, path));
+  /** From worker to worker: what is under way is lost with the process. */
+  private cross(act: () => void): void {
+    const { restarts } = this;
+    this.timers.set(this.wakeDelay_ms(), () => {
+      if (this.restarts === restarts) act();
+    });
   }
 
   /** Whether the engine gets damaged datagrams: then it keeps standing, but what it says mirrors what it gets. */
@@ -465,14 +459,21 @@ export class World implements PhoneNet {
     if (!this.isVandalized) {
       if (itself && message.kind === 'request' && message.method === 'INVITE' && message.toTag === '')
         this.wire.callsItself(message);
-      this.wire.sent(message, worker.sentBy(path.socket));
+      this.wire.sent(message, `${ENGINE}:${portOf(path.socket)}`);
     }
     if (lost) return this.note('network lost', text);
-    if (itself) {
-      const port = path.socket === PUBLIC_SOCKET ? PUBLIC_PORT : WORKER_PORT + worker.index;
-      const from = { name: `engine, worker ${worker.index}`, host: ENGINE, port };
-      return this.network.send(text, (arrived) => this.toEngine(from, arrived, path.port));
-    }
+    this.fleet.leave(worker, path.socket, () => {
+      if (itself) this.toItself(worker, path, text);
+      else this.overNetwork(path, text, message);
+    });
+  }
+
+  private toItself(worker: SimWorker, path: Path, text: string): void {
+    const from = { name: `engine, worker ${worker.index}`, host: ENGINE, port: portOf(path.socket) };
+    this.network.send(text, (arrived) => this.toEngine(from, arrived, path.port));
+  }
+
+  private overNetwork(path: Path, text: string, message: ReturnType<typeof parseMessage>): void {
     this.network.send(text, (arrived) => {
       const heard = arrived.length === text.length ? message : parseMessage(arrived);
       if (heard.kind === 'failure') return;

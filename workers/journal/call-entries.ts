@@ -21,6 +21,7 @@ const TIME = 8;
 const SOCKETS = 9;
 
 const SEED_BYTES = 16;
+const PORT_BYTES = 2;
 const MEDIA = [undefined, 'rtp', 'msrp', 'none'] as const;
 
 /** What stands in the journal besides the calls' inputs. */
@@ -35,10 +36,11 @@ export type CallEntry =
   /** What the socket numbers of the entries that follow mean: `address port`. */
   | { kind: 'sockets'; at_ms: number; sockets: string[] };
 
-export function writeStarted(out: ByteWriter, { id, seed, routed, text, path }: CallStart): void {
+export function writeStarted(out: ByteWriter, { id, seed, port, routed, text, path }: CallStart): void {
   out.u8(STARTED);
   out.name(id);
   for (const bits of seed) out.u32(bits);
+  out.u16(port);
   out.text(routed.flow);
   out.text(routed.param);
   out.u8(MEDIA.indexOf(routed.media));
@@ -89,7 +91,7 @@ export function writeTime(out: ByteWriter, at_ms: number): void {
 
 export function writeSockets(out: ByteWriter, sockets: readonly string[]): void {
   out.u8(SOCKETS);
-  out.u8(sockets.length);
+  out.u16(sockets.length);
   for (const socket of sockets) out.name(socket);
 }
 
@@ -129,7 +131,7 @@ export function skipEntry(from: ByteReader): EntryHead {
   switch (kind) {
     case STARTED: {
       const call = from.name();
-      from.at += SEED_BYTES;
+      from.at += SEED_BYTES + PORT_BYTES;
       from.bytes();
       from.bytes();
       from.at += 1;
@@ -173,6 +175,7 @@ export function readEntry(from: ByteReader, at_ms: number): CallEntry {
     case STARTED: {
       const id = from.name();
       const seed = [from.u32(), from.u32(), from.u32(), from.u32()] as const;
+      const port = from.u16();
       const flow = from.text();
       const param = from.text();
       const media = MEDIA[from.u8()];
@@ -180,7 +183,7 @@ export function readEntry(from: ByteReader, at_ms: number): CallEntry {
       return {
         kind: 'started',
         at_ms,
-        start: { id, seed, routed: { flow, param, media }, path, text: from.text() },
+        start: { id, seed, port, routed: { flow, param, media }, path, text: from.text() },
       };
     }
     case DATAGRAM: {
@@ -210,23 +213,23 @@ export function readEntry(from: ByteReader, at_ms: number): CallEntry {
     case TIME:
       return { kind: 'time', at_ms: from.f64() };
     case SOCKETS:
-      return { kind: 'sockets', at_ms, sockets: Array.from({ length: from.u8() }, () => from.name()) };
+      return { kind: 'sockets', at_ms, sockets: Array.from({ length: from.u16() }, () => from.name()) };
     default:
       throw new RangeError(`no journal entry is of kind ${kind}`);
   }
 }
 
 function writePath(out: ByteWriter, path: Path): void {
-  out.u8(path.socket);
+  out.u16(path.socket);
   out.u16(path.port);
   out.name(path.host);
 }
 
 function readPath(from: ByteReader): Path {
-  return { socket: from.u8(), port: from.u16(), host: from.name() };
+  return { socket: from.u16(), port: from.u16(), host: from.name() };
 }
 
 function skipPath(from: ByteReader): void {
-  from.at += 3;
+  from.at += 4;
   from.at += 1 + (from.buffer[from.at] as number);
 }

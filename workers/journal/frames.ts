@@ -2,7 +2,7 @@
  * Frames: how records stand in a journal's file, so that a torn or corrupt tail is noticed. A frame is its
  * length (u32), the CRC-32 of its bytes (u32) and the bytes; little-endian.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 export const FRAME_HEADER_BYTES = 8;
@@ -23,6 +23,19 @@ export function frameAt(bytes: Buffer, at: number): Buffer | undefined {
   if (length === 0 || length > MAX_FRAME_BYTES || start + length > bytes.length) return undefined;
   const frame = bytes.subarray(start, start + length);
   return crc32(frame) === bytes.readUInt32LE(at + 4) ? frame : undefined;
+}
+
+/** The first frame of a file, of which no more is read; undefined when there is none. */
+export function firstFrameOf(path: string): Buffer | undefined {
+  const fd = openSync(path, 'r');
+  try {
+    const head = Buffer.alloc(FRAME_HEADER_BYTES);
+    readSync(fd, head, 0, head.length, 0);
+    const bytes = Buffer.alloc(FRAME_HEADER_BYTES + Math.min(head.readUInt32LE(0), MAX_FRAME_BYTES));
+    return frameAt(bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)), 0);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /**

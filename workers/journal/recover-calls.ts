@@ -3,10 +3,12 @@ import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 
 import type { Recorded } from '../../core/sip/replay.js';
 import { callIdOf, shardOf } from '../../core/sip/shard.js';
+import { ACD_JOURNAL } from './acd-journal.js';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { type CallEntry, readEntry, skipEntry, writeEntry, writeSockets, writeTime } from './call-entries.js';
-import { allFilesOf, basePath, filesOf } from './files.js';
-import { FRAME_HEADER_BYTES, framesOf, sealFrame } from './frames.js';
+import { allFilesOf, basePath, filesOf, journalNames } from './files.js';
+import { FRAME_HEADER_BYTES, firstFrameOf, framesOf, sealFrame } from './frames.js';
+import { BACKLOG } from './record-tail.js';
 import type { JournalOptions } from './writer.js';
 
 const FRAME_BYTES = 256 * 1024;
@@ -15,6 +17,12 @@ const FRAME_BYTES = 256 * 1024;
 export interface CallSource {
   folder: string;
   name: string;
+}
+
+/** The workers' journals in a folder of journals. */
+export function callSources(folder: string): CallSource[] {
+  const names = journalNames(folder).filter((name) => name !== ACD_JOURNAL && name !== BACKLOG);
+  return names.map((name) => ({ folder, name }));
 }
 
 /** Number of the last report that the dispatcher applied of the worker of each journal, by its name. */
@@ -106,26 +114,59 @@ function withSocket(entry: Recorded, numbers: number[]): Recorded {
   return entry;
 }
 
+/**
+ * Ports other than `known` by which calls go that are not over. A journal that names no other is not gone through.
+ */
+export function portsInUse(sources: readonly CallSource[], known: ReadonlySet<number>): Set<number> {
+  const ports = new Set<number>();
+  for (const source of sources) {
+    if (namedPorts(source).every((port) => known.has(port))) continue;
+    const calls = new Map<string, number>();
+    for (const entry of livesIn(source)) {
+      if (entry.kind === 'started') calls.set(entry.start.id, entry.start.port);
+      else if (entry.kind === 'over') calls.delete(entry.call);
+      else calls.clear();
+    }
+    for (const port of calls.values()) if (!known.has(port)) ports.add(port);
+  }
+  return ports;
+}
+
+/** Ports of the sockets that a journal's head names. */
+function namedPorts({ folder, name }: CallSource): number[] {
+  const head = filesOf(folder, name)[0];
+  const frame = head && firstFrameOf(head.path);
+  const entry = frame && readEntry(new ByteReader(frame), 0);
+  return entry?.kind === 'sockets' ? entry.sockets.map((socket) => Number(socket.split(' ')[1])) : [];
+}
+
 /** A first look: this worker's calls. */
 function callsOf(source: CallSource, mine: (shard: number) => boolean): Map<string, number | undefined> {
   const calls = new Map<string, number | undefined>();
+  for (const entry of livesIn(source)) {
+    if (entry.kind === 'gap') calls.clear();
+    else if (entry.kind === 'started') {
+      if (mine(shardOf(callIdOf(entry.start.text) ?? ''))) calls.set(entry.start.id, undefined);
+    } else if (calls.has(entry.call)) calls.set(entry.call, entry.report_seq);
+  }
+  return calls;
+}
+
+/** The entries that say which calls there are. */
+function* livesIn(source: CallSource): Generator<Extract<CallEntry, { kind: 'started' | 'over' | 'gap' }>> {
   for (const { path } of filesOf(source.folder, source.name)) {
     for (const frame of framesOf(path, () => {})) {
       const from = new ByteReader(frame);
       while (!from.done) {
         const start = from.at;
-        const { kind, call } = skipEntry(from);
-        if (kind === 'gap') calls.clear();
-        if (kind !== 'started' && kind !== 'over') continue;
+        const { kind } = skipEntry(from);
+        if (kind !== 'started' && kind !== 'over' && kind !== 'gap') continue;
         from.at = start;
         const entry = readEntry(from, 0);
-        if (entry.kind === 'started') {
-          if (mine(shardOf(callIdOf(entry.start.text) ?? ''))) calls.set(call, undefined);
-        } else if (entry.kind === 'over' && calls.has(call)) calls.set(call, entry.report_seq);
+        if (entry.kind === 'started' || entry.kind === 'over' || entry.kind === 'gap') yield entry;
       }
     }
   }
-  return calls;
 }
 
 function* entriesOf(

@@ -5,7 +5,12 @@ import { shardOf } from '../../../core/sip/shard.js';
 import { TimerWheel } from '../../../core/timers.js';
 import { CallJournal } from '../../../workers/journal/call-journal.js';
 import { allFilesOf, filesOf } from '../../../workers/journal/files.js';
-import { CallRecovery, writeCallBase } from '../../../workers/journal/recover-calls.js';
+import {
+  CallRecovery,
+  callSources,
+  portsInUse,
+  writeCallBase,
+} from '../../../workers/journal/recover-calls.js';
 import { eventually } from '../../support/settle.js';
 
 const NAME = 'worker-0';
@@ -35,10 +40,10 @@ class Rig {
     return { id } as CallScope;
   }
 
-  begin(id: string): void {
+  begin(id: string, port = 5160): void {
     const text = `INVITE sip:a@b SIP/2.0\r\nCall-ID: ${id}@caller\r\n\r\n`;
     const routed = { flow: 'support', param: '', media: undefined };
-    this.journal.started(this.scope(id), { id, seed: [1, 2, 3, 4], routed, text, path: PATH });
+    this.journal.started(this.scope(id), { id, seed: [1, 2, 3, 4], port, routed, text, path: PATH });
     this.turn();
   }
 
@@ -85,7 +90,7 @@ t.test('every input of a live call is read back as it was, in order, with its ti
   const { inputs, calls } = rig.recover();
   t.same([...calls], ['a-0-1']);
   t.match(inputs, [
-    { kind: 'started', at_ms: 1_000_000, start: { id: 'a-0-1', seed: [1, 2, 3, 4], path: PATH } },
+    { kind: 'started', at_ms: 1_000_000, start: { id: 'a-0-1', seed: [1, 2, 3, 4], port: 5160, path: PATH } },
     { kind: 'decision', at_ms: 1_000_010, call: 'a-0-1', decision },
     { kind: 'datagram', at_ms: 1_000_020, call: 'a-0-1', text, path: PATH },
     { kind: 'answered', at_ms: 1_000_020, question: 7, answer: [{ host: '10.0.0.1', port: 5060 }] },
@@ -123,6 +128,23 @@ t.test('sockets keep their meaning when their numbers change', async (t) => {
   await rig.journal.close();
   const { inputs } = rig.recover(undefined, (name) => (name === '192.0.2.1 5160' ? 5 : 0));
   t.match(inputs, [{ start: { path: { socket: 5 } } }]);
+});
+
+t.test('the ports of former workers are in use while calls go by them', async (t) => {
+  const rig = new Rig(t.testdir());
+  rig.begin('a-0-1');
+  rig.begin('a-1-1', 5161);
+  rig.begin('a-2-1', 5162);
+  rig.over('a-2-1');
+  await rig.journal.close();
+  const sources = callSources(rig.folder);
+  t.same(portsInUse(sources, new Set([5060])), new Set([5160, 5161]));
+  t.same(portsInUse(sources, new Set([5060, 5161])), new Set([5160]));
+  t.same(
+    portsInUse(sources, new Set([5060, 5160])),
+    new Set(),
+    'the journal was of a worker that had no other',
+  );
 });
 
 t.test('what calls that are over have left goes when enough of it has gathered', async (t: Test) => {
