@@ -72,6 +72,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
   receive(text: string, path: Path, bytes?: Uint8Array): void {
     const message = parseMessage(text, bytes);
     if (message.kind !== 'failure') {
+      // Nothing is left of what it acknowledges.
+      if (message.kind === 'request' && message.method === 'ACK' && message.toTag === TURNED_AWAY) return;
       if (!beginsCall(message)) {
         const scope = this.isRepeated(message) ? undefined : this.scopeOf(message);
         if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
