@@ -50,8 +50,10 @@ export class Dispatcher {
   private readonly desk: AgentDesk;
   private readonly calls: Calls;
   private reckonings: Reckoning[] = [];
-  /** The latest call of each origin that has arrived. */
+  /** The latest call of each origin that has arrived; those before it have, or never will. */
   private readonly heard = new Map<string, number>();
+  /** What has arrived while workers tell of what they have: calls of one origin, of several workers, in no order. */
+  private readonly heard_lately = new Set<string>();
 
   /**
    * @param timers the clock too: its time is ms since the epoch, and whoever advances it drains `out`
@@ -107,12 +109,14 @@ export class Dispatcher {
   /** What changes in small parts all the time and is told for that from time to time only. */
   engineMemory(): EngineMemory {
     const { acd, next_cid } = this;
+    const heard = new Map(this.heard);
+    for (const id of this.heard_lately) raise(heard, id);
     const { incalls, dist_incalls, answ_incalls, answ_inchats, aban_incalls, wait_sum_s, wait_count } =
       acd.statistics.engine;
     return {
       next_cid,
       internal_dispatching: acd.internal_dispatching,
-      heard: [...this.heard],
+      heard: [...heard],
       counters: { incalls, dist_incalls, answ_incalls, answ_inchats, aban_incalls, wait_sum_s, wait_count },
     };
   }
@@ -126,7 +130,7 @@ export class Dispatcher {
     restore(acd, this.desk, memory);
     this.next_cid = memory.engine.next_cid;
     for (const [origin, serial] of memory.engine.heard) this.heard.set(origin, serial);
-    for (const id of [...acd.calls.keys(), ...memory.ended]) this.note(id);
+    for (const id of [...acd.calls.keys(), ...memory.ended]) raise(this.heard, id);
     // Who does not know a call ignores what is decided about it.
     for (const call of acd.calls.values()) if (call.worker >= workers) call.worker = 0;
     const numbers = Array.from({ length: workers }, (_, worker) => worker);
@@ -157,6 +161,9 @@ export class Dispatcher {
       for (const call of missing)
         if (this.acd.calls.get(call.id) === call) this.calls.lost(call, this.acd.now_ms);
     }
+    if (this.reckonings.length > 0) return;
+    for (const id of this.heard_lately) raise(this.heard, id);
+    this.heard_lately.clear();
   }
 
   /** Whether the arrival is of a call that we have, or had: a worker that has lost that end hears of it again. */
@@ -167,17 +174,15 @@ export class Dispatcher {
       return true;
     }
     const { origin, serial } = partsOfCallId(report.call);
-    if (!(serial <= (this.heard.get(origin) ?? -1))) return false;
+    const new_to_us = !(serial <= (this.heard.get(origin) ?? -1)) && !this.heard_lately.has(report.call);
+    if (new_to_us) return false;
     this.refuse(report.call, worker, 481, 'the call has ended');
     return true;
   }
 
   private note(id: string): void {
-    const { origin, serial } = partsOfCallId(id);
-    if (serial > (this.heard.get(origin) ?? -1)) this.heard.set(origin, serial);
-    if (this.heard.size <= MAX_ORIGINS) return;
-    const [oldest] = this.heard.keys();
-    if (oldest !== undefined) this.heard.delete(oldest);
+    if (this.reckonings.length > 0) this.heard_lately.add(id);
+    else raise(this.heard, id);
   }
 
   /** Management asks for something; refusals carry the code and words of MI. */
@@ -406,6 +411,15 @@ export class Dispatcher {
     const agent = this.acd.agents.get(id);
     return agent === undefined || agent.removed ? undefined : agent;
   }
+}
+
+/** That call has arrived. */
+function raise(heard: Map<string, number>, id: string): void {
+  const { origin, serial } = partsOfCallId(id);
+  if (serial > (heard.get(origin) ?? -1)) heard.set(origin, serial);
+  if (heard.size <= MAX_ORIGINS) return;
+  const [oldest] = heard.keys();
+  if (oldest !== undefined) heard.delete(oldest);
 }
 
 function isAgentsOwn(report: LegFailed): boolean {

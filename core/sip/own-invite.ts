@@ -20,6 +20,7 @@ import {
   type RequestOwner,
   type ServerTx,
 } from './session-user.js';
+import { asksForOffer } from './transaction-key.js';
 import type { Path } from './transport.js';
 
 /** The dialog that the INVITEs belong to, as they see it. */
@@ -67,6 +68,8 @@ export class OwnInvite implements RequestOwner {
   private ackDue: number | undefined = undefined;
   /** Whether that 2xx had the offer that its ACK answers. */
   private ackAnswers = false;
+  /** Sequence number of the last one that was, and its ACK as soon as that has left. */
+  private acknowledged = 0;
   private lastAck: { text: string; path: Path } | undefined = undefined;
   /** Tags of further answers to the INVITE (a proxy forked), and how each is acknowledged once more. */
   private forks: Map<string, () => void> | undefined = undefined;
@@ -140,10 +143,13 @@ export class OwnInvite implements RequestOwner {
   /** Acknowledges a 2xx whose INVITE had no offer. `sdp` answers its offer; '' refuses every stream. */
   acknowledge(sdp: string): void {
     assert(this.ackDue !== undefined, 'there is a 2xx to acknowledge');
-    if (!this.ackAnswers) return this.sendAck('');
-    const offer = this.dialog.remoteSdp;
+    this.sendAck(this.ackAnswers ? this.answer(this.dialog.remoteSdp, sdp) : '');
+  }
+
+  /** Our SDP that answers `offer` with `sdp`; '' refuses every stream. */
+  private answer(offer: string, sdp: string): string {
     const answer = sdp === '' ? rejectAll(offer) : alignTo(offer, sdp);
-    this.sendAck(this.own.take(answer, this.sender.sentBy));
+    return this.own.take(answer, this.sender.sentBy);
   }
 
   /** The dialog ends: what is still to be acknowledged is, with every stream refused; the rest is given up. */
@@ -204,19 +210,31 @@ export class OwnInvite implements RequestOwner {
   /** Nobody cancels a request of ours but ourselves. */
   cancelled(): void {}
 
-  /** A 2xx after the first: our ACK was lost, or a proxy forked and this one came second. */
+  /** A 2xx after the first: our ACK was lost, or a proxy forked and this one came second. Or one after a refusal. */
   again(response: SipResponse): void {
     if (response.status < 200 || response.status >= 300) return;
     const { dialog } = this.sender;
     if (response.toTag === dialog.remoteTag) {
-      if (this.lastAck !== undefined && this.ackDue === undefined)
-        this.scope.send(this.lastAck.path, this.lastAck.text);
+      const { ackDue, acknowledged, lastAck } = this;
+      if (ackDue !== undefined) return;
+      if (response.cseq > acknowledged) this.acknowledgeRefused(response);
+      else if (response.cseq === acknowledged && lastAck !== undefined)
+        this.scope.send(lastAck.path, lastAck.text);
       return;
     }
     this.forks ??= new Map();
     const repeat = this.forks.get(response.toTag);
     if (repeat === undefined) this.endFork(response, this.forks);
     else repeat();
+  }
+
+  /** A 2xx to an INVITE that had been refused is acknowledged all the same (13.2.2.4); what was in force stays so (14.1). */
+  private acknowledgeRefused(response: SipResponse): void {
+    // Not to an INVITE of ours.
+    if (response.cseq > this.sender.dialog.localCseq) return;
+    const offer = asksForOffer(response.via.branch) ? sdpOf(response) : '';
+    this.ackDue = response.cseq;
+    this.sendAck(offer === '' ? '' : this.answer(offer, this.own.last));
   }
 
   /** Acknowledges another fork's answer, with every stream refused where it offers, and hangs up. */
@@ -237,8 +255,10 @@ export class OwnInvite implements RequestOwner {
 
   private sendAck(sdp: string): void {
     const cseq = this.ackDue;
-    this.ackDue = undefined;
     assert(cseq !== undefined, 'an ACK answers a 2xx');
+    this.ackDue = undefined;
+    this.acknowledged = cseq;
+    this.lastAck = undefined;
     this.sender.acknowledge(this.sender.dialog, cseq, sdp, (text, path) => {
       this.lastAck = { text: flatten(text), path };
     });

@@ -175,7 +175,11 @@ export class TransactionLayer<Owner> {
     }
     this.counters.malformed++;
     const { request, status, reason } = failure;
-    if (request && request.method !== 'ACK') this.refuse(request, path, status, { reason });
+    if (request === undefined || request.method === 'ACK') return;
+    // A retransmission that came damaged is one all the same: its transaction gives one final response (17.2).
+    const known = this.servers.get(serverKey(request, request.method));
+    if (known !== undefined) known.onRequest();
+    else this.refuse(request, path, status, { reason });
   }
 
   private receiveRequest(request: SipRequest, path: Path): void {

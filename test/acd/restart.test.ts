@@ -217,6 +217,27 @@ t.test('a call that had ended does not begin anew, also after a second restart',
   t.ok(again.acd.calls.has('r-0-7'), 'a new one does');
 });
 
+t.test('calls that nobody had heard of arrive once, whichever worker tells of its own first', async (t) => {
+  const dispatcher = resized(2);
+  const about = { flow: 'sales', media: 'rtp', caller_user: 'bob', param: '', caller_display: '' } as const;
+  const arrives = (call: string, worker: number): boolean => {
+    dispatcher.report({ kind: 'arrived', call, at_ms: 0, ...about }, worker);
+    const refused = dispatcher.out.decisions.some(({ decision }) => decision.kind === 'end');
+    dispatcher.out.clear();
+    return !refused && dispatcher.acd.calls.has(call);
+  };
+  t.ok(arrives('r-0-9', 1));
+  dispatcher.report({ kind: 'all_resumed' }, 1);
+  t.ok(arrives('r-0-8', 0), 'not taken for one that has ended');
+  for (const call of ['r-0-8', 'r-0-9'])
+    dispatcher.report({ kind: 'caller_gone', call, at_ms: 0, how: 'cancel' }, 0);
+  t.notOk(arrives('r-0-8', 0), 'told of again');
+  dispatcher.report({ kind: 'all_resumed' }, 0);
+  for (const call of ['r-0-7', 'r-0-8', 'r-0-9'])
+    t.notOk(arrives(call, 0), 'all that there was has been told of');
+  t.same(new Map(dispatcher.memory().engine.heard).get('r-0'), 9);
+});
+
 t.test('of a worker that is replaced only its own calls are asked for', async (t) => {
   const centre = busy();
   const { dispatcher } = centre;

@@ -138,3 +138,42 @@ t.test('who answers without the offer that was asked for is acknowledged without
   next.request('BYE');
   t.same(world.told(), ['leg_failed 2 488 peer']);
 });
+
+t.test('who accepts a re-INVITE that he has refused is acknowledged, and talks on', async (t) => {
+  const { world, caller, peer } = joined('media');
+  const next = world.peer('10.0.0.4');
+  world.decide({
+    kind: 'connect',
+    call: 'call1',
+    leg: 2,
+    role: 'agent',
+    uri: 'sip:al@10.0.0.4',
+    display: '',
+  });
+  next.reply(next.request('INVITE'), 200, { sdp: sdp('10.0.0.4', 8000) });
+  const moved = caller.request('INVITE');
+  caller.reply(moved, 400);
+  t.equal(caller.request('ACK').cseq, moved.cseq);
+  for (let n = 0; n < 2; n++) caller.reply(moved, 200, { sdp: sdp('10.0.0.1', 4000) });
+  const [ack, again] = [caller.request('ACK'), caller.request('ACK')];
+  t.equal(ack.cseq, moved.cseq);
+  t.not(ack.via.branch, moved.via.branch, 'in a transaction of its own');
+  t.equal(ack.body, '');
+  t.equal(again.text, ack.text, 'the same ACK again');
+  t.equal(caller.summary(), '');
+  t.equal(peer.summary(), '');
+});
+
+t.test('where he offers besides, he gets what is in force', async (t) => {
+  const { caller, peer, ok } = joined('agent');
+  caller.send('INVITE', { dialog: ok });
+  const asked = peer.request('INVITE');
+  peer.reply(asked, 400);
+  peer.request('ACK');
+  for (let n = 0; n < 2; n++) peer.reply(asked, 200, { sdp: sdp('10.0.0.3', 6000) });
+  const [ack, again] = [peer.request('ACK'), peer.request('ACK')];
+  t.equal(ack.cseq, asked.cseq);
+  t.match(ack.body, /m=audio 4000 /, "the caller's");
+  t.equal(again.text, ack.text);
+  t.equal(peer.summary(), '');
+});

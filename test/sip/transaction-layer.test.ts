@@ -162,6 +162,24 @@ t.test('a faulty request that can be answered is, without a transaction, and its
   t.same(rig.takeTold(), []);
 });
 
+t.test('a retransmission that comes damaged gets the answer that its request has got', async (t) => {
+  const rig = new Rig();
+  for (const method of ['INVITE', 'OPTIONS']) {
+    const request = peerRequest(method);
+    const cut = request.replace(/Content-Length: 0/, 'Content-Length: 9');
+    rig.layer.receive(request, PEER);
+    const tx = rig.servers.at(-1);
+    if (!tx) return t.fail('no transaction');
+    rig.takeSent();
+    rig.layer.receive(cut, PEER);
+    t.same(statuses(rig), method === 'INVITE' ? [100] : [], 'no final response but its own');
+    respond(tx, 486);
+    rig.layer.receive(cut, PEER);
+    t.same(statuses(rig), [486, 486]);
+  }
+  t.equal(rig.servers.length, 2);
+});
+
 t.test('with too many transactions new calls are refused first, calls in progress last', async (t) => {
   const rig = new Rig(undefined, 8);
   const receive = (method: string, n: number, toTag = '') =>

@@ -79,10 +79,10 @@ export interface Conversation {
   /** What the engine tells those who have sent it a REFER. */
   readonly referrals: Referrals;
   /**
-   * Tags of those whose 2xx came after a refusal had ended the INVITE, with its SDP: hung up or not, the engine owes
-   * them nothing.
+   * By the tags of those whose 2xx came after a refusal had ended the INVITE: its SDP, by CSeq. Hung up or not, the engine
+   * owes them nothing.
    */
-  readonly late: Map<string, string>;
+  readonly late: Map<string, Map<number, string>>;
   /** The tag of the first peer who answered. */
   first_tag: string;
   described: Described;
@@ -130,6 +130,12 @@ export function inviteOf(conversation: Conversation, cseq: number): Client | und
   for (const client of conversation.clients.values())
     if (client.request.method === 'INVITE' && client.request.cseq === cseq) return client;
   return undefined;
+}
+
+/** That 2xx of a conversation came too late. */
+export function tooLate({ late }: Conversation, { body, cseq, toTag }: SipResponse): void {
+  const answers = late.get(toTag) ?? new Map();
+  late.set(toTag, answers.set(cseq, body));
 }
 
 /** Which transaction of the peer's a request or its response belongs to (17.2.3). */

@@ -14,6 +14,7 @@ import {
   newConversation,
   type Server,
   serverKey,
+  tooLate,
 } from './conversation.js';
 import { Described } from './described.js';
 import { found, must, Violation } from './violation.js';
@@ -85,14 +86,14 @@ export class Wire {
    */
   cameBack(isIts: (callId: string, call: string) => boolean, has: (call: string) => boolean): void {
     for (const conversation of this.conversations.values()) {
-      const { call, callId, clients, dialogs, late, servers } = conversation;
+      const { call, callId, clients, dialogs, servers } = conversation;
       if (!isIts(callId, call.id)) continue;
       // The tag in a CANCEL's 200 need not be the INVITE's (9.2 says SHOULD), and is drawn anew.
       for (const server of servers.values()) server.stale ||= server.request.method === 'CANCEL';
       if (has(call.id)) continue;
       // Who answers its INVITE again is a stranger to it.
       for (const { answers } of clients.values())
-        for (const [tag, { response }] of answers) late.set(tag, response.body);
+        for (const { response } of answers.values()) tooLate(conversation, response);
       servers.clear();
       dialogs.clear();
       conversation.described = new Described();
@@ -168,9 +169,10 @@ export class Wire {
       conversation.first_cseq = request.cseq;
       return;
     }
-    if (method === 'BYE' && conversation.late.has(toTag)) return;
+    const standing = conversation.dialogs.get(toTag);
+    if (method === 'BYE' && conversation.late.has(toTag) && standing?.over !== false) return;
     if (method === 'NOTIFY') conversation.referrals.notify(request);
-    const dialog = found(conversation.dialogs.get(toTag), 'there is its dialog (12.2)');
+    const dialog = found(standing, 'there is its dialog (12.2)');
     must(dialog.established, 'its dialog is established (12.2)');
     must(!dialog.over, 'nothing follows a BYE (15)');
     must(request.cseq > Math.max(dialog.cseq, conversation.first_cseq), 'CSeq grows (12.2.1.1)');
@@ -237,10 +239,12 @@ export class Wire {
   }
 
   private sentAck(conversation: Conversation, ack: SipRequest): void {
-    const late = conversation.late.get(ack.toTag);
+    const late = conversation.late.get(ack.toTag)?.get(ack.cseq);
     if (late !== undefined) {
       const asked = inviteOf(conversation, ack.cseq)?.request.body === '';
-      return must((ack.body !== '') === (asked && late !== ''), 'the ACK of a late 2xx answers an offer');
+      must((ack.body !== '') === (asked && late !== ''), 'the ACK of a late 2xx answers an offer');
+      if (conversation.dialogs.get(ack.toTag)?.over === false) conversation.described.sent(ack, false);
+      return;
     }
     const invite = found(inviteOf(conversation, ack.cseq), 'an ACK has the CSeq of an INVITE (13.2.2.4)');
     must(invite.status > 0, 'no ACK before a final response (13.2.2.4, 17.1.1.3)');
@@ -267,8 +271,9 @@ export class Wire {
   private sentResponse(conversation: Conversation, response: SipResponse): void {
     const { method, status } = response;
     const key = serverKey(response);
-    if (UNREADABLE.has(status) && conversation.cut.has(key)) return;
-    const server = found(conversation.servers.get(key), 'answers a request that came (17.2)');
+    const known = conversation.servers.get(key);
+    if (known === undefined && UNREADABLE.has(status) && conversation.cut.has(key)) return;
+    const server = found(known, 'answers a request that came (17.2)');
     if (server.stale || server.last === response.text) return;
     must(server.status < 200, 'a final response is the last one (17.2)');
     const { request } = server;
@@ -303,7 +308,11 @@ export class Wire {
 
   /** A request arrives at the engine that its parser does not take, and that can be answered. */
   receivedCut(request: SipRequest): void {
-    this.heardIn(request).cut.add(serverKey(request));
+    const { cut, servers } = this.heardIn(request);
+    const key = serverKey(request);
+    const known = servers.get(key);
+    if (known === undefined) cut.add(key);
+    else known.stale ||= this.isForgotten(known);
   }
 
   /** The conversation of what comes to the engine: of one with itself, whose tag is in From says at which end. */
@@ -363,14 +372,15 @@ export class Wire {
     // After 64 T1 nothing is left of an INVITE whose dialog is over, either.
     const outlived = conversation.dialogs.get(toTag)?.over && this.now_ms() - client.sent_ms >= LONG_MS;
     if (method === 'INVITE' && status < 300 && (client.status >= 300 || outlived))
-      conversation.late.set(toTag, response.body);
+      tooLate(conversation, response);
     if (status >= 300 || client.status >= 300 || (method !== 'INVITE' && method !== 'UPDATE')) return;
     if (method === 'INVITE') {
       if (conversation.first_tag === '') conversation.first_tag = toTag;
       if (!client.answers.has(toTag)) client.answers.set(toTag, { response, ack: undefined });
     }
     // To a worker that has come back without that call he is a stranger.
-    if (!conversation.late.has(toTag)) this.dialog(conversation, toTag, response).established = true;
+    if (conversation.dialogs.has(toTag) || !conversation.late.has(toTag))
+      this.dialog(conversation, toTag, response).established = true;
   }
 
   /** The dialog with that peer, who has shown his Contact. */
