@@ -68,6 +68,17 @@ export function nextMemory(from: ByteReader, record: (seq: number) => void): Acd
   return undefined;
 }
 
+/** What the frame says last of the reports heard; undefined when it says nothing. */
+export function appliedIn(from: ByteReader): [string, number][] | undefined {
+  let applied: Buffer | undefined;
+  while (!from.done) {
+    const kind = from.u8();
+    const bytes = from.bytes();
+    if (kind === KINDS.applied) applied = bytes;
+  }
+  return applied && (unpack(applied) as [string, number][]);
+}
+
 /** Hands over the store's rows in a frame. */
 export function recordsIn(from: ByteReader, take: (record: StoreRecord, seq: number) => void): void {
   while (!from.done) {

@@ -116,6 +116,16 @@ export class ByteReader {
     return this.buffer.toString('latin1', this.at - length, this.at);
   }
 
+  skipName(): void {
+    const length = this.u8();
+    this.at += length;
+  }
+
+  skipBytes(): void {
+    const length = this.u32();
+    this.at += length;
+  }
+
   /** A view, not a copy. */
   bytes(): Buffer {
     const length = this.u32();
