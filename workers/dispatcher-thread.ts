@@ -273,9 +273,9 @@ const journalLog: JournalOptions['log'] = (level, message, fields) => log[level]
 /** Recovers from the old journal and begins the new one with what was found. */
 async function start(): Promise<void> {
   const { old, next } = data.journal;
-  const frames = old === undefined ? [] : acdFrames(old, journalLog);
-  port.postMessage({ kind: 'heard', applied: heardIn(frames) } satisfies DispatcherHeard);
-  const recovered = old === undefined ? undefined : recoverAcd(frames);
+  const files = old === undefined ? [] : acdFrames(old, journalLog);
+  port.postMessage({ kind: 'heard', applied: heardIn(files) } satisfies DispatcherHeard);
+  const recovered = old === undefined ? undefined : recoverAcd(files);
   const thread = new DispatcherThread(data, recovered);
   await thread.begin();
   if (old !== undefined) carryRecords(old, next);

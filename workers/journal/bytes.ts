@@ -81,10 +81,11 @@ export class ByteReader {
   constructor(
     readonly buffer: Buffer,
     public at = 0,
+    private readonly end = buffer.length,
   ) {}
 
   get done(): boolean {
-    return this.at >= this.buffer.length;
+    return this.at >= this.end;
   }
 
   u8(): number {

@@ -1,10 +1,9 @@
 /** What the dispatcher's journal says: its memory, and where it had come to. */
 import { cidIn, type Memory, namesIn } from '../../core/acd/memory.js';
-import { appliedIn, nextMemory } from './acd-entries.js';
+import { appliedIn, nextMemory, recordSeq } from './acd-entries.js';
 import { ACD_JOURNAL } from './acd-journal.js';
-import { ByteReader } from './bytes.js';
 import { filesOf } from './files.js';
-import { framesOf } from './frames.js';
+import { goodFrames, inFrames } from './frames.js';
 import type { JournalOptions } from './writer.js';
 
 export interface RecoveredAcd {
@@ -14,26 +13,24 @@ export interface RecoveredAcd {
   record_seq: number;
 }
 
-/** The frames of the dispatcher's journal in a generation's folder. */
+/** The frames of the dispatcher's journal in a generation's folder, by file. */
 export function acdFrames(folder: string, log: JournalOptions['log']): Buffer[] {
-  return filesOf(folder, ACD_JOURNAL).flatMap(({ path }) => {
-    const cut = (bytes: number): void =>
-      log('warn', 'the journal ends in the middle of a record, which is left out', { file: path, bytes });
-    return [...framesOf(path, cut)];
-  });
+  return filesOf(folder, ACD_JOURNAL).map(({ path }) =>
+    goodFrames(path, (bytes) =>
+      log('warn', 'the journal ends in the middle of a record, which is left out', { file: path, bytes }),
+    ),
+  );
 }
 
 /** Number of the last report heard from each worker, by the name of its journal: all that the workers wait for. */
-export function heardIn(frames: readonly Buffer[]): Map<string, number> {
-  for (let i = frames.length - 1; i >= 0; i--) {
-    const applied = appliedIn(new ByteReader(frames[i] as Buffer));
-    if (applied !== undefined) return new Map(applied);
-  }
-  return new Map();
+export function heardIn(files: readonly Buffer[]): Map<string, number> {
+  let applied: [string, number][] = [];
+  for (const from of inFrames(files)) applied = appliedIn(from) ?? applied;
+  return new Map(applied);
 }
 
-/** What there was, from the same frames. */
-export function recoverAcd(frames: readonly Buffer[]): RecoveredAcd {
+/** What there was, from the same files. */
+export function recoverAcd(files: readonly Buffer[]): RecoveredAcd {
   let provisioning: Memory['provisioning'] | undefined;
   let engine: Memory['engine'] | undefined;
   const agents = new Map<string, unknown[]>();
@@ -41,13 +38,14 @@ export function recoverAcd(frames: readonly Buffer[]): RecoveredAcd {
   const calls = new Map<string, unknown[]>();
   const ended: string[] = [];
   let record_seq = 0;
+  let last_record: Buffer | undefined;
   let last_cid = 0;
-  for (const frame of frames) {
-    const from = new ByteReader(frame);
-    const numbered = (seq: number): void => {
-      record_seq = Math.max(record_seq, seq);
+  for (const from of inFrames(files)) {
+    // They are numbered in order.
+    const record = (bytes: Buffer): void => {
+      last_record = bytes;
     };
-    for (let entry = nextMemory(from, numbered); entry !== undefined; entry = nextMemory(from, numbered)) {
+    for (let entry = nextMemory(from, record); entry !== undefined; entry = nextMemory(from, record)) {
       switch (entry.kind) {
         case 'provisioning':
           provisioning = entry.value;
@@ -62,7 +60,7 @@ export function recoverAcd(frames: readonly Buffer[]): RecoveredAcd {
           flows.set(entry.value[0] as string, entry.value);
           break;
         case 'record_seq':
-          numbered(entry.value);
+          record_seq = entry.value;
           break;
         case 'call':
           last_cid = cidIn(entry.value);
@@ -75,6 +73,7 @@ export function recoverAcd(frames: readonly Buffer[]): RecoveredAcd {
       }
     }
   }
+  if (last_record !== undefined) record_seq = Math.max(record_seq, recordSeq(last_record));
   if (provisioning === undefined || engine === undefined) return { memory: undefined, record_seq };
   return {
     memory: {

@@ -15,7 +15,7 @@ import {
   writeTime,
 } from './call-entries.js';
 import { allFilesOf, basePath, filesOf, journalNames } from './files.js';
-import { FRAME_HEADER_BYTES, firstFrameOf, framesOf, sealFrame } from './frames.js';
+import { FRAME_HEADER_BYTES, firstFrameOf, goodFrames, inFrames, sealFrame } from './frames.js';
 import { BACKLOG } from './record-tail.js';
 import type { JournalOptions } from './writer.js';
 
@@ -46,7 +46,7 @@ export interface RecoveredCalls {
 /** Looks through journals in two steps: which calls there are, and what was recorded of those that matter still. */
 export class CallRecovery {
   /** By journal, its calls: of one that is over the number of its last report. */
-  private readonly found: { name: string; frames: Buffer[]; calls: Map<string, number | undefined> }[];
+  private readonly found: { name: string; files: Buffer[]; calls: Map<string, number | undefined> }[];
 
   /**
    * Reads the journals.
@@ -56,8 +56,8 @@ export class CallRecovery {
     this.found = sources.map((source) => {
       const cut = (file: string, bytes: number): void =>
         log('warn', 'the journal ends in the middle of a record, which is left out', { file, bytes });
-      const frames = [...framesIn(source, cut)];
-      return { name: source.name, frames, calls: callsOf(frames, mine) };
+      const files = framesIn(source, cut);
+      return { name: source.name, files, calls: callsOf(files, mine) };
     });
   }
 
@@ -68,13 +68,13 @@ export class CallRecovery {
   read(applied: Applied, socket: (name: string) => number): RecoveredCalls {
     const calls = new Set<string>();
     const inputs: Recorded[] = [];
-    for (const { name, frames, calls: known } of this.found) {
+    for (const { name, files, calls: known } of this.found) {
       const heard_seq = applied.get(name) ?? 0;
       const wanted = new Set<string>();
       for (const [call, over_seq] of known)
         if (over_seq === undefined || over_seq > heard_seq) wanted.add(call);
       for (const call of wanted) calls.add(call);
-      for (const input of inputsOf(frames, wanted, socket)) inputs.push(input);
+      for (const input of inputsOf(files, wanted, socket)) inputs.push(input);
     }
     // Each journal is in order by itself, and no call is in two.
     inputs.sort((a, b) => a.at_ms - b.at_ms);
@@ -143,11 +143,11 @@ function namedPorts({ folder, name }: CallSource): number[] {
 
 /** This worker's calls. */
 function callsOf(
-  frames: readonly Buffer[],
+  files: readonly Buffer[],
   mine: (shard: number) => boolean,
 ): Map<string, number | undefined> {
   const calls = new Map<string, number | undefined>();
-  for (const entry of livesIn(frames)) {
+  for (const entry of livesIn(files)) {
     if (entry.kind === 'gap') calls.clear();
     else if (entry.kind === 'started') {
       if (mine(shardOf(callIdOf(entry.start.text) ?? ''))) calls.set(entry.start.id, undefined);
@@ -156,20 +156,19 @@ function callsOf(
   return calls;
 }
 
-/** @param cut told which file has bytes at its end that are no frame, and how many */
-function* framesIn(
-  { folder, name }: CallSource,
-  cut: (file: string, bytes: number) => void,
-): Generator<Buffer> {
-  for (const { path } of filesOf(folder, name)) yield* framesOf(path, (bytes) => cut(path, bytes));
+/**
+ * The frames of a journal, by file.
+ * @param cut told which file has bytes at its end that are no frame, and how many
+ */
+function framesIn({ folder, name }: CallSource, cut: (file: string, bytes: number) => void): Buffer[] {
+  return filesOf(folder, name).map(({ path }) => goodFrames(path, (bytes) => cut(path, bytes)));
 }
 
 /** The entries that say which calls there are. */
 function* livesIn(
-  frames: Iterable<Buffer>,
+  files: readonly Buffer[],
 ): Generator<Extract<CallEntry, { kind: 'started' | 'over' | 'gap' }>> {
-  for (const frame of frames) {
-    const from = new ByteReader(frame);
+  for (const from of inFrames(files)) {
     while (!from.done) {
       const start = from.at;
       const kind = skipEntry(from);
@@ -182,13 +181,12 @@ function* livesIn(
 }
 
 function* inputsOf(
-  frames: readonly Buffer[],
+  files: readonly Buffer[],
   wanted: ReadonlySet<string>,
   socket: (name: string) => number,
 ): Generator<Recorded> {
   let sockets: number[] = [];
-  for (const frame of frames) {
-    const from = new ByteReader(frame);
+  for (const from of inFrames(files)) {
     let at_ms = 0;
     while (!from.done) {
       const call = callAt(from);
