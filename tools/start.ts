@@ -1,7 +1,8 @@
 /** `sip-acd start`: runs the engine until it is told to stop. */
 import type { Command } from 'commander';
-import { loadConfig } from '../workers/config.js';
-import { startEngine } from '../workers/supervisor.js';
+import { bootThreads, endThreads } from '../workers/boot.js';
+import type { Config } from '../workers/config.js';
+import type { Engine } from '../workers/supervisor.js';
 
 /** Adds the command `start`. */
 export function registerStart(program: Command): void {
@@ -13,7 +14,7 @@ export function registerStart(program: Command): void {
       'YAML or JSON file; without it defaults, SIP_ACD_ variables and the embedded database',
     )
     .action(async (options: { config?: string }) => {
-      const engine = await startEngine(loadConfig({ file: options.config, env: process.env }));
+      const engine = await bootEngine(options.config);
       let signals = 0;
       for (const signal of ['SIGTERM', 'SIGINT'] as const) {
         process.on(signal, () => {
@@ -23,4 +24,19 @@ export function registerStart(program: Command): void {
       }
       await engine.finished;
     });
+}
+
+/** The code for it is loaded while the threads load theirs. */
+async function bootEngine(file: string | undefined): Promise<Engine> {
+  const threads = bootThreads();
+  let config: Config;
+  try {
+    const { loadConfig } = await import('../workers/config.js');
+    config = loadConfig({ file, env: process.env });
+  } catch (error) {
+    await endThreads(threads);
+    throw error;
+  }
+  const { startEngine } = await import('../workers/supervisor.js');
+  return startEngine(config, threads);
 }

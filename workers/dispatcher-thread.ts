@@ -2,8 +2,9 @@
  * The dispatcher's thread: reports of all workers in, decisions, records, events and rows out. The state
  * machine itself is core/acd.
  */
+import { once } from 'node:events';
 import { setImmediate as turnEnd } from 'node:timers/promises';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { Command, CommandResult, EngineEvent } from '../core/acd/commands.js';
 import { Dispatcher, type DispatcherOptions } from '../core/acd/dispatcher.js';
 import { namesIn } from '../core/acd/memory.js';
@@ -18,12 +19,13 @@ import type { TableWriter } from '../ipc/shared-table.js';
 import { openTables, type TablesDescriptor } from '../ipc/tables.js';
 import { AcdJournal } from './journal/acd-journal.js';
 import { carryRecords } from './journal/record-tail.js';
-import { type RecoveredAcd, recoverAcd } from './journal/recover-acd.js';
+import { acdFrames, heardIn, type RecoveredAcd, recoverAcd } from './journal/recover-acd.js';
 import type { JournalOptions, JournalSync } from './journal/writer.js';
 import { createLogger, type LogLevel } from './log.js';
 import { Pace } from './pace.js';
 import { now_ms, Turns } from './turn.js';
 
+/** The thread's first message. */
 export interface DispatcherThreadData {
   options: DispatcherOptions;
   log_level: LogLevel;
@@ -262,20 +264,18 @@ function publish<Row>(table: TableWriter<Row>, row: number, values: Row | undefi
   else table.write(row, values);
 }
 
-const data = workerData as DispatcherThreadData;
-const log = createLogger('dispatcher', data.log_level);
-const journalLog: JournalOptions['log'] = (level, message, fields) => log[level](fields, message);
 assert(parentPort !== null, 'the dispatcher runs in a thread of its own');
 const port = parentPort;
+const [data] = (await once(port, 'message')) as [DispatcherThreadData];
+const log = createLogger('dispatcher', data.log_level);
+const journalLog: JournalOptions['log'] = (level, message, fields) => log[level](fields, message);
 
 /** Recovers from the old journal and begins the new one with what was found. */
 async function start(): Promise<void> {
   const { old, next } = data.journal;
-  const recovered = old === undefined ? undefined : recoverAcd(old, journalLog);
-  port.postMessage({
-    kind: 'heard',
-    applied: new Map(recovered?.applied ?? []),
-  } satisfies DispatcherHeard);
+  const files = old === undefined ? [] : acdFrames(old, journalLog);
+  port.postMessage({ kind: 'heard', applied: heardIn(files) } satisfies DispatcherHeard);
+  const recovered = old === undefined ? undefined : recoverAcd(files);
   const thread = new DispatcherThread(data, recovered);
   await thread.begin();
   if (old !== undefined) carryRecords(old, next);

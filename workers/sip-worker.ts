@@ -2,11 +2,10 @@
  * A SIP worker: the long-lived task of one Piscina thread. It owns the calls of its shards, from datagram to
  * dialog; what has happened goes to the dispatcher as reports, what to do comes back as decisions.
  */
-import type { MessagePort } from 'node:worker_threads';
 import { callId } from '../core/call-id.js';
 import type { Decision, Report } from '../core/messages.js';
 import { B2bua } from '../core/sip/b2bua.js';
-import type { B2buaEnvironment, B2buaOptions, Routed } from '../core/sip/environment.js';
+import type { B2buaEnvironment, Routed } from '../core/sip/environment.js';
 import type { SipRequest } from '../core/sip/message.js';
 import { MAX_MESSAGE_BYTES } from '../core/sip/parser.js';
 import { ReplayEnvironment } from '../core/sip/replay.js';
@@ -15,88 +14,29 @@ import type { Path } from '../core/sip/transport.js';
 import { unavailable } from '../core/sip/unavailable.js';
 import { TimerWheel } from '../core/timers.js';
 import { decisionCodec, reportCodec } from '../ipc/catalogue.js';
-import { type DatagramLinkDescriptor, DatagramLinkReader, DatagramLinkWriter } from '../ipc/datagram-link.js';
-import { type DoorbellDescriptor, DoorbellListener } from '../ipc/doorbell.js';
-import { type LinkDescriptor, LinkReader, LinkWriter } from '../ipc/link.js';
-import type { RouteRule } from './config.js';
+import { DatagramLinkReader, DatagramLinkWriter } from '../ipc/datagram-link.js';
+import { DoorbellListener } from '../ipc/doorbell.js';
+import { LinkReader, LinkWriter } from '../ipc/link.js';
 import { Entropy } from './entropy.js';
-import type { KeptDatagram } from './guard.js';
 import { CallJournal } from './journal/call-journal.js';
 import { type PlayedCalls, playAgain } from './journal/play-again.js';
-import {
-  CallRecovery,
-  type CallSource,
-  type RecoveredCalls,
-  writeCallBase,
-} from './journal/recover-calls.js';
-import type { JournalOptions, JournalSync } from './journal/writer.js';
-import { createLogger, type LogLevel } from './log.js';
+import { CallRecovery, type RecoveredCalls, writeCallBase } from './journal/recover-calls.js';
+import type { JournalOptions } from './journal/writer.js';
+import { createLogger } from './log.js';
 import { Overload } from './overload.js';
 import { Pace } from './pace.js';
 import { SipResolver } from './resolver.js';
 import { RouteClient } from './route-client.js';
 import { type Router, routerOf } from './routing.js';
-import { SipSockets, type SocketOptions } from './sip-sockets.js';
+import { SipSockets } from './sip-sockets.js';
+import {
+  OUT_OF_SERVICE,
+  type SipWorkerTask,
+  type WorkerNotice,
+  type WorkerOrder,
+} from './sip-worker-task.js';
 import { Soundings } from './soundings.js';
 import { now_ms, Turns } from './turn.js';
-
-export interface SipWorkerTask extends SocketOptions {
-  outbound_proxy: string;
-  /** New calls a second of one source address; 0 is no limit. */
-  source_limit: number;
-  options: B2buaOptions;
-  routes: readonly RouteRule[];
-  /** The way to the modules that `routes` names, where it names any. */
-  route_modules: { asks_legs: boolean; port: MessagePort } | undefined;
-  log_level: LogLevel;
-  doorbell: DoorbellDescriptor;
-  reports: LinkDescriptor;
-  decisions: LinkDescriptor;
-  /** Datagrams for other workers' shards, by worker; none to itself. */
-  datagrams_out: readonly (DatagramLinkDescriptor | undefined)[];
-  datagrams_in: readonly (DatagramLinkDescriptor | undefined)[];
-  /** Distinguishes this run's call ids from those of runs before. */
-  run: string;
-  control: MessagePort;
-  /** By worker, an Int32 each: {@link OUT_OF_SERVICE} or 0. */
-  services: SharedArrayBuffer;
-  journal: {
-    folder: string;
-    name: string;
-    sync: JournalSync;
-    /** Whether calls are recorded. */
-    calls: boolean;
-    /** Number of the base that it begins with. */
-    base: number;
-    /** What to recover from. */
-    sources: readonly CallSource[];
-    /** Number of the last report of each worker that the dispatcher has journalled: a BigInt64 each. */
-    applied: SharedArrayBuffer;
-  };
-}
-
-/** A worker that died again and again is not replaced any more. */
-export const OUT_OF_SERVICE = 1;
-
-/** What the supervisor tells a worker. */
-export type WorkerOrder =
-  /** What the dispatcher has heard, by the name of the journal: bring the calls back, and begin a journal with them. */
-  | { kind: 'recover'; applied: ReadonlyMap<string, number> }
-  /** The journals stand: go on with the calls that came back. */
-  | { kind: 'go' }
-  /** What came while nobody was there. */
-  | { kind: 'datagrams'; datagrams: readonly KeptDatagram[] }
-  | { kind: 'drain' }
-  | { kind: 'stop' }
-  /** End as by a fault, for a drill. */
-  | { kind: 'die' };
-/** What a worker tells the supervisor. */
-export type WorkerNotice =
-  /** The sockets are bound. */
-  | { kind: 'bound' }
-  /** The calls are back, and stand at the head of the new journal. */
-  | { kind: 'prepared' }
-  | { kind: 'ready'; calls: number };
 
 const DRAIN_AT_ONCE = 512;
 /** With so many datagrams and decisions a second the worker pauses for so long between turns. */
@@ -193,11 +133,11 @@ class SipWorker {
     await this.sockets.open();
     control.postMessage({ kind: 'bound' } satisfies WorkerNotice);
     const log: JournalOptions['log'] = (level, message, fields) => this.log[level](fields, message);
-    const recovery = new CallRecovery(journal.sources, (shard) => shard % workers === index);
+    const recovery = new CallRecovery(journal.sources, (shard) => shard % workers === index, log);
     const recover = await this.ordered('recover');
     if (recover === undefined) return this.resolveStopped();
     const began_ms = now_ms();
-    const recovered = recovery.read(recover.applied, (name) => this.sockets.named(name), log);
+    const recovered = recovery.read(recover.applied, (name) => this.sockets.named(name));
     const read_ms = now_ms();
     const replayed = this.play(recovered, log);
     const played_ms = now_ms();

@@ -9,6 +9,7 @@ import { createLink, LinkReader } from '../ipc/link.js';
 import { createTables, openTables } from '../ipc/tables.js';
 import type { SqlOptions } from '../sql/options.js';
 import { expandListen, type ListenAddress } from './addresses.js';
+import { type BootedThreads, bootThreads } from './boot.js';
 import type { Config } from './config.js';
 import { type DataLock, lockDataFolder } from './data-lock.js';
 import type {
@@ -20,12 +21,12 @@ import type {
 import { beginGeneration, completeGeneration } from './journal/files.js';
 import { callSources } from './journal/recover-calls.js';
 import { createLogger } from './log.js';
-import { type Mi, startMi } from './mi/server.js';
+import type { Mi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
 import type { EngineView } from './mi/source.js';
 import { ownAddresses, transferPolicy } from './own-addresses.js';
 import { configuredPorts, ownPorts } from './own-ports.js';
-import { RoutePool } from './route-pool.js';
+import type { RoutePool } from './route-pool.js';
 import { modulesOf } from './routing.js';
 import type { StoreData } from './store.js';
 import { THREAD_LIMITS } from './thread-limits.js';
@@ -63,10 +64,11 @@ export class EngineError extends Error {
 
 /**
  * Starts an engine.
+ * @param threads booted already; they are the engine's from now on
  * @throws {@link EngineError} saying what cannot be had; nothing is left running then
  */
-export async function startEngine(config: Config): Promise<Engine> {
-  const supervisor = new Supervisor(config);
+export async function startEngine(config: Config, threads = bootThreads()): Promise<Engine> {
+  const supervisor = new Supervisor(config, threads);
   try {
     return await supervisor.start();
   } catch (error) {
@@ -85,7 +87,7 @@ class Supervisor {
   private readonly eventInterest = createEventInterest();
   private lock: DataLock | undefined = undefined;
   private store: ThreadPeer | undefined = undefined;
-  private dispatcher: ThreadPeer | undefined = undefined;
+  private readonly dispatcher: ThreadPeer;
   private routes: RoutePool | undefined = undefined;
   /** Number of the dispatcher's journal file that the store reads. */
   private readonly reading = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
@@ -105,18 +107,23 @@ class Supervisor {
   private finish: { resolve(): void; reject(error: Error): void } = { resolve() {}, reject() {} };
   private readonly finished: Promise<void>;
 
-  constructor(private readonly config: Config) {
+  constructor(
+    private readonly config: Config,
+    threads: BootedThreads,
+  ) {
     this.log = createLogger('engine', config.log.level);
     this.listen = expandListen(config.sip.listen);
     this.applied = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT * config.sip.workers);
     this.fleet = new WorkerFleet({
       config,
       listen: this.listen,
+      threads: threads.sip_workers,
       doorbell: this.doorbells.dispatcher,
       applied: this.applied,
       log: this.log,
       fatal: (thread, error) => this.threadEnded(thread, error),
     });
+    this.dispatcher = this.watched('dispatcher', threads.dispatcher);
     this.finished = new Promise((resolve, reject) => {
       this.finish = { resolve, reject };
     });
@@ -137,7 +144,7 @@ class Supervisor {
     const sources = generations.old === undefined ? [] : callSources(generations.old);
     const ports = await ownPorts(config, this.listen, sources, this.log);
     const { links } = this.fleet;
-    this.dispatcher = this.thread('dispatcher-thread.js', 'dispatcher', {
+    this.dispatcher.tell({
       options: {
         wrapup_s: config.call_center.wrapup_time,
         reject_on_no_agents: config.call_center.reject_on_no_agents,
@@ -171,11 +178,13 @@ class Supervisor {
     const prepared = this.fleet.prepare(sources, generations.next, ports, heard, this.routes);
     for (const later of [heard, ready, prepared]) later.catch(() => {});
     const recovered = (await Promise.race([ready, prepared.then(() => ready)])) as unknown as DispatcherReady;
+    // Loaded only now, while workers are busy still: nobody waits for it.
+    const { startMi } = await import('./mi/server.js');
     await this.startStore(generations.next, recovered);
     await prepared;
     completeGeneration(generations);
     const calls = await this.fleet.go(this.dispatcher);
-    await this.startControl(events, tables);
+    await this.startControl(startMi, events, tables);
     const { listen } = this;
     this.log.info(
       {
@@ -211,7 +220,7 @@ class Supervisor {
     this.fleet.order({ kind: 'stop' });
     await this.fleet.close();
     await this.routes?.close();
-    await this.dispatcher?.terminate();
+    await this.dispatcher.terminate();
     await this.store?.terminate();
     await this.lock?.release();
   }
@@ -245,13 +254,15 @@ class Supervisor {
       return;
     }
     const { next_cid } = await this.openStore(data);
-    await this.dispatcher?.ask({ next_cid });
+    await this.dispatcher.ask({ next_cid });
     await this.command({ kind: 'load', provisioning: await this.load() });
   }
 
   /** Resolves when the databases have answered. */
   private openStore(data: StoreData): Promise<Record<string, unknown>> {
-    this.store = this.thread('store.js', 'store', data);
+    const options = { workerData: data, name: 'store', resourceLimits: THREAD_LIMITS };
+    const thread = new Worker(new URL('./store.js', import.meta.url), options);
+    this.store = this.watched('store', new ThreadPeer(thread));
     return this.store.once('ready');
   }
 
@@ -261,7 +272,7 @@ class Supervisor {
   }
 
   private async command(command: Command): Promise<CommandResult> {
-    const reply = (await (this.dispatcher as ThreadPeer).ask({ command })) as unknown as DispatcherReply;
+    const reply = (await this.dispatcher.ask({ command })) as unknown as DispatcherReply;
     return reply.result;
   }
 
@@ -286,6 +297,7 @@ class Supervisor {
   private async startRoutes(tables: ReturnType<typeof createTables>): Promise<void> {
     const modules = modulesOf(this.config.routes);
     if (modules.length === 0) return;
+    const { RoutePool } = await import('./route-pool.js');
     this.routes = await RoutePool.start({
       modules,
       tables,
@@ -297,6 +309,7 @@ class Supervisor {
   }
 
   private async startControl(
+    startMi: typeof import('./mi/server.js').startMi,
     events: ReturnType<typeof createLink>,
     tables: ReturnType<typeof createTables>,
   ): Promise<void> {
@@ -346,8 +359,8 @@ class Supervisor {
     this.fleet.order({ kind: 'stop' });
     await this.fleet.close();
     await this.routes?.close();
-    await this.dispatcher?.ask({ stop: true });
-    await this.dispatcher?.ended;
+    await this.dispatcher.ask({ stop: true });
+    await this.dispatcher.ended;
     this.eventBell?.close();
     await this.mi?.close();
     await this.store?.stop();
@@ -374,9 +387,7 @@ class Supervisor {
     this.finish.reject(new EngineError(`${name} died: ${why}`));
   }
 
-  private thread(file: string, name: string, workerData: unknown): ThreadPeer {
-    const options = { workerData, name, resourceLimits: THREAD_LIMITS };
-    const peer = new ThreadPeer(new Worker(new URL(`./${file}`, import.meta.url), options));
+  private watched(name: string, peer: ThreadPeer): ThreadPeer {
     peer.ended.then(
       () => this.threadEnded(name, undefined),
       (error: Error) => this.threadEnded(name, error),

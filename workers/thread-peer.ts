@@ -32,6 +32,11 @@ export class ThreadPeer {
     worker.on('message', (message: Message) => this.receive(message));
   }
 
+  /** Tells what needs no answer. */
+  tell(message: object): void {
+    this.worker.postMessage(message);
+  }
+
   /** Resolves with the first message of that kind. */
   once(kind: string): Promise<Message> {
     if (this.failure !== undefined) return Promise.reject(this.failure);

@@ -5,19 +5,24 @@
 import { randomBytes } from 'node:crypto';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { createDatagramLink } from '../ipc/datagram-link.js';
 import { createDoorbell, type DoorbellDescriptor } from '../ipc/doorbell.js';
 import { createLink, type LinkDescriptor } from '../ipc/link.js';
 import type { ListenAddress } from './addresses.js';
+import { bootSipWorker } from './boot.js';
 import type { Config } from './config.js';
 import { Guard } from './guard.js';
 import { allFilesOf } from './journal/files.js';
 import type { CallSource } from './journal/recover-calls.js';
 import { ownAddresses } from './own-addresses.js';
 import type { RoutePool } from './route-pool.js';
-import { OUT_OF_SERVICE, type SipWorkerTask, type WorkerNotice, type WorkerOrder } from './sip-worker.js';
-import { THREAD_LIMITS } from './thread-limits.js';
+import {
+  OUT_OF_SERVICE,
+  type SipWorkerTask,
+  type WorkerNotice,
+  type WorkerOrder,
+} from './sip-worker-task.js';
 import type { ThreadPeer } from './thread-peer.js';
 import { now_ms } from './turn.js';
 
@@ -47,6 +52,8 @@ interface RunningWorker {
 export interface FleetOptions {
   config: Config;
   listen: readonly ListenAddress[];
+  /** Those booted before, by worker; see {@link WorkerFleet.boot}. */
+  threads: Piscina[];
   /** What the dispatcher's thread listens to. */
   doorbell: DoorbellDescriptor;
   /** Numbers of the last reports that the dispatcher has journalled: a BigInt64 each. */
@@ -68,7 +75,6 @@ export class WorkerFleet {
   private readonly deaths = new Map<number, number[]>();
   /** What was last done about the death of each. */
   private readonly replacing = new Map<number, Promise<void>>();
-  private pool: Piscina | undefined = undefined;
   private dispatcher: ThreadPeer | undefined = undefined;
   private routes: RoutePool | undefined = undefined;
   /** Folder of the journals. */
@@ -92,15 +98,10 @@ export class WorkerFleet {
     );
   }
 
-  /** Has the threads load their code, while other things are done. */
+  /** Has the threads that are not there yet load their code, while other things are done. */
   boot(): void {
-    this.pool = new Piscina({
-      filename: new URL('./sip-worker.js', import.meta.url).href,
-      minThreads: this.count,
-      maxThreads: this.count,
-      concurrentTasksPerWorker: 1,
-      resourceLimits: THREAD_LIMITS,
-    });
+    const { threads } = this.options;
+    while (threads.length < this.count) threads.push(bootSipWorker());
   }
 
   /**
@@ -146,7 +147,7 @@ export class WorkerFleet {
     index: number,
     journal: { folder: string; base: number; sources: readonly CallSource[] },
   ): RunningWorker {
-    const { applied, config, listen } = this.options;
+    const { applied, config, listen, threads } = this.options;
     const link = this.links[index] as WorkerLinks;
     const { port1, port2 } = new MessageChannel();
     const route_modules = this.routes?.connect();
@@ -186,7 +187,7 @@ export class WorkerFleet {
         applied,
       },
     };
-    const ended: Promise<void> = (this.pool as Piscina).run(task, {
+    const ended: Promise<void> = (threads[index] as Piscina).run(task, {
       transferList: route_modules === undefined ? [port2] : [port2, route_modules],
     });
     const notices = new Map<string, (notice: WorkerNotice) => void>();
@@ -305,7 +306,7 @@ export class WorkerFleet {
     await Promise.allSettled([...this.workers.values()].map(({ ended }) => ended));
     for (const { control } of this.workers.values()) control.close();
     this.guard.close();
-    await this.pool?.destroy();
+    for (const thread of this.options.threads) await thread.destroy();
   }
 
   /** Links to and from a worker; after the death of one, the numbers of its reports go on. */

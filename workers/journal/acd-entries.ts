@@ -52,13 +52,13 @@ export function writeRecord(out: ByteWriter, seq: number, record: StoreRecord): 
   out.bytes(encoded.subarray(encoded.start, encoded.end));
 }
 
-/** The next entry that is none of the store's; the number of those is told. undefined at the end. */
-export function nextMemory(from: ByteReader, record: (seq: number) => void): AcdEntry | undefined {
+/** The next entry that is none of the store's; those are handed over for {@link recordSeq}. undefined at the end. */
+export function nextMemory(from: ByteReader, record: (bytes: Buffer) => void): AcdEntry | undefined {
   while (!from.done) {
     const kind = from.u8();
     const bytes = from.bytes();
     if (kind === KINDS.record) {
-      record(recordCodec.decode(bytes, bytes.length, 'a journal').seq);
+      record(bytes);
       continue;
     }
     const name = NAMES[kind];
@@ -66,6 +66,21 @@ export function nextMemory(from: ByteReader, record: (seq: number) => void): Acd
     return { kind: name, value: unpack(bytes) } as AcdEntry;
   }
   return undefined;
+}
+
+/** Number of a row for the store. */
+export function recordSeq(bytes: Buffer): number {
+  return recordCodec.decode(bytes, bytes.length, 'a journal').seq;
+}
+
+/** What the frame says last of the reports heard; undefined when it says nothing. */
+export function appliedIn(from: ByteReader): [string, number][] | undefined {
+  let applied: [string, number][] | undefined;
+  while (!from.done) {
+    if (from.u8() === KINDS.applied) applied = unpack(from.bytes()) as [string, number][];
+    else from.skipBytes();
+  }
+  return applied;
 }
 
 /** Hands over the store's rows in a frame. */

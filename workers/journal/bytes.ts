@@ -81,10 +81,11 @@ export class ByteReader {
   constructor(
     readonly buffer: Buffer,
     public at = 0,
+    private readonly end = buffer.length,
   ) {}
 
   get done(): boolean {
-    return this.at >= this.buffer.length;
+    return this.at >= this.end;
   }
 
   u8(): number {
@@ -114,6 +115,16 @@ export class ByteReader {
     const length = this.u8();
     this.at += length;
     return this.buffer.toString('latin1', this.at - length, this.at);
+  }
+
+  skipName(): void {
+    const length = this.u8();
+    this.at += length;
+  }
+
+  skipBytes(): void {
+    const length = this.u32();
+    this.at += length;
   }
 
   /** A view, not a copy. */

@@ -118,58 +118,59 @@ export function writeEntry(out: ByteWriter, entry: CallEntry): void {
   }
 }
 
-/** What tells whether an entry is wanted, without reading all of it. */
-export interface EntryHead {
-  kind: CallEntry['kind'];
-  /** '' where the entry is not of one call. */
-  call: string;
+/** The call of the entry at the reader's place, which stays; '' where the entry is not of one call. */
+export function callAt(from: ByteReader): string {
+  const start = from.at;
+  const kind = from.u8();
+  const call = kind <= ANSWERED || kind === OVER ? from.name() : '';
+  from.at = start;
+  return call;
 }
 
-/** The head of the entry at the reader's place, which is left behind the entry. @throws RangeError when it is none */
-export function skipEntry(from: ByteReader): EntryHead {
+/** The kind of the entry at the reader's place, which is left behind the entry. @throws RangeError when it is none */
+export function skipEntry(from: ByteReader): CallEntry['kind'] {
   const kind = from.u8();
   switch (kind) {
-    case STARTED: {
-      const call = from.name();
+    case STARTED:
+      from.skipName();
       from.at += SEED_BYTES + PORT_BYTES;
-      from.bytes();
-      from.bytes();
+      from.skipBytes();
+      from.skipBytes();
       from.at += 1;
       skipPath(from);
-      from.bytes();
-      return { kind: 'started', call };
-    }
-    case DATAGRAM: {
-      const call = from.name();
+      from.skipBytes();
+      return 'started';
+    case DATAGRAM:
+      from.skipName();
       skipPath(from);
-      from.bytes();
-      return { kind: 'datagram', call };
-    }
-    case DECISION: {
-      const call = from.name();
-      from.bytes();
-      return { kind: 'decision', call };
-    }
-    case ANSWERED: {
-      const call = from.name();
+      from.skipBytes();
+      return 'datagram';
+    case DECISION:
+      from.skipName();
+      from.skipBytes();
+      return 'decision';
+    case ANSWERED:
+      from.skipName();
       from.at += 4;
-      from.bytes();
-      return { kind: 'answered', call };
-    }
-    case OVER: {
-      const call = from.name();
+      from.skipBytes();
+      return 'answered';
+    case OVER:
+      from.skipName();
       from.at += 8;
-      return { kind: 'over', call };
-    }
+      return 'over';
     default:
       // Few and short.
       from.at--;
-      return { kind: readEntry(from, 0).kind, call: '' };
+      return readEntry(from, 0).kind;
   }
 }
 
-/** The entry at the reader's place. @throws RangeError when it is none */
-export function readEntry(from: ByteReader, at_ms: number): CallEntry {
+/**
+ * The entry at the reader's place.
+ * @param sockets what its socket numbers are now, by number; without them they stay what they are
+ * @throws RangeError when it is none
+ */
+export function readEntry(from: ByteReader, at_ms: number, sockets?: readonly number[]): CallEntry {
   const kind = from.u8();
   switch (kind) {
     case STARTED: {
@@ -179,7 +180,7 @@ export function readEntry(from: ByteReader, at_ms: number): CallEntry {
       const flow = from.text();
       const param = from.text();
       const media = MEDIA[from.u8()];
-      const path = readPath(from);
+      const path = readPath(from, sockets);
       return {
         kind: 'started',
         at_ms,
@@ -188,7 +189,7 @@ export function readEntry(from: ByteReader, at_ms: number): CallEntry {
     }
     case DATAGRAM: {
       const call = from.name();
-      const path = readPath(from);
+      const path = readPath(from, sockets);
       return { kind: 'datagram', at_ms, call, path, text: from.text() };
     }
     case DECISION: {
@@ -203,7 +204,7 @@ export function readEntry(from: ByteReader, at_ms: number): CallEntry {
       return { kind: 'answered', at_ms, call, question, answer: unpack(from.bytes()) };
     }
     case UNREACHABLE:
-      return { kind: 'unreachable', at_ms, path: readPath(from) };
+      return { kind: 'unreachable', at_ms, path: readPath(from, sockets) };
     case OVER: {
       const call = from.name();
       return { kind: 'over', at_ms, call, report_seq: from.f64() };
@@ -225,11 +226,16 @@ function writePath(out: ByteWriter, path: Path): void {
   out.name(path.host);
 }
 
-function readPath(from: ByteReader): Path {
-  return { socket: from.u16(), port: from.u16(), host: from.name() };
+function readPath(from: ByteReader, sockets: readonly number[] | undefined): Path {
+  const socket = from.u16();
+  return {
+    socket: sockets === undefined ? socket : (sockets[socket] ?? 0),
+    port: from.u16(),
+    host: from.name(),
+  };
 }
 
 function skipPath(from: ByteReader): void {
   from.at += 4;
-  from.at += 1 + (from.buffer[from.at] as number);
+  from.skipName();
 }

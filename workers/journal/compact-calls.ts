@@ -2,7 +2,7 @@
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ByteReader, ByteWriter } from './bytes.js';
-import { skipEntry, writeSockets, writeTime } from './call-entries.js';
+import { callAt, skipEntry, writeSockets, writeTime } from './call-entries.js';
 import { basePath, filesOf, syncFolderSoon } from './files.js';
 import { FRAME_HEADER_BYTES, frameAt, sealFrame } from './frames.js';
 
@@ -69,7 +69,8 @@ function copyLive(from: ByteReader, out: ByteWriter, dead: ReadonlySet<string>):
   let told_ms = Number.NaN;
   while (!from.done) {
     const start = from.at;
-    const { kind, call } = skipEntry(from);
+    const call = callAt(from);
+    const kind = skipEntry(from);
     if (kind === 'time') {
       time_ms = from.buffer.readDoubleLE(start + 1);
       continue;

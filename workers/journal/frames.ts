@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { ByteReader } from './bytes.js';
 
 export const FRAME_HEADER_BYTES = 8;
 /** Longer is corrupt. */
@@ -39,16 +40,25 @@ export function firstFrameOf(path: string): Buffer | undefined {
 }
 
 /**
- * The frames of a file, oldest first, up to the last good one.
+ * A file's frames up to the last good one, as they stand in it; see {@link inFrames}.
  * @param cut told how many bytes after it were no frame
  */
-export function* framesOf(path: string, cut: (bytes: number) => void): Generator<Buffer> {
+export function goodFrames(path: string, cut: (bytes: number) => void): Buffer {
   const bytes = readFileSync(path);
   let at = 0;
   let frame: Buffer | undefined;
-  while ((frame = frameAt(bytes, at)) !== undefined) {
-    yield frame;
-    at += FRAME_HEADER_BYTES + frame.length;
-  }
+  while ((frame = frameAt(bytes, at)) !== undefined) at += FRAME_HEADER_BYTES + frame.length;
   if (at < bytes.length) cut(bytes.length - at);
+  return bytes.subarray(0, at);
+}
+
+/** What is in each frame of files, oldest first, of which {@link goodFrames} has told that they are good. */
+export function* inFrames(files: readonly Buffer[]): Generator<ByteReader> {
+  for (const bytes of files) {
+    for (let end = 0; end < bytes.length; ) {
+      const start = end + FRAME_HEADER_BYTES;
+      end = start + bytes.readUInt32LE(end);
+      yield new ByteReader(bytes, start, end);
+    }
+  }
 }

@@ -1,73 +1,80 @@
 /** What the dispatcher's journal says: its memory, and where it had come to. */
 import { cidIn, type Memory, namesIn } from '../../core/acd/memory.js';
-import { nextMemory } from './acd-entries.js';
+import { appliedIn, nextMemory, recordSeq } from './acd-entries.js';
 import { ACD_JOURNAL } from './acd-journal.js';
-import { ByteReader } from './bytes.js';
 import { filesOf } from './files.js';
-import { framesOf } from './frames.js';
+import { goodFrames, inFrames } from './frames.js';
 import type { JournalOptions } from './writer.js';
 
 export interface RecoveredAcd {
   /** undefined when the journal has no provisioning: there was nothing yet. */
   memory: Memory | undefined;
-  /** Number of the last report heard from each worker, by the name of its journal. */
-  applied: Map<string, number>;
   /** Number of the last record; 0 when there was none. */
   record_seq: number;
 }
 
-/** Reads the dispatcher's journal in a generation's folder. */
-export function recoverAcd(folder: string, log: JournalOptions['log']): RecoveredAcd {
+/** The frames of the dispatcher's journal in a generation's folder, by file. */
+export function acdFrames(folder: string, log: JournalOptions['log']): Buffer[] {
+  return filesOf(folder, ACD_JOURNAL).map(({ path }) =>
+    goodFrames(path, (bytes) =>
+      log('warn', 'the journal ends in the middle of a record, which is left out', { file: path, bytes }),
+    ),
+  );
+}
+
+/** Number of the last report heard from each worker, by the name of its journal: all that the workers wait for. */
+export function heardIn(files: readonly Buffer[]): Map<string, number> {
+  let applied: [string, number][] = [];
+  for (const from of inFrames(files)) applied = appliedIn(from) ?? applied;
+  return new Map(applied);
+}
+
+/** What there was, from the same files. */
+export function recoverAcd(files: readonly Buffer[]): RecoveredAcd {
   let provisioning: Memory['provisioning'] | undefined;
   let engine: Memory['engine'] | undefined;
   const agents = new Map<string, unknown[]>();
   const flows = new Map<string, unknown[]>();
   const calls = new Map<string, unknown[]>();
   const ended: string[] = [];
-  let applied = new Map<string, number>();
   let record_seq = 0;
+  let last_record: Buffer | undefined;
   let last_cid = 0;
-  for (const { path } of filesOf(folder, ACD_JOURNAL)) {
-    const cut = (bytes: number): void =>
-      log('warn', 'the journal ends in the middle of a record, which is left out', { file: path, bytes });
-    for (const frame of framesOf(path, cut)) {
-      const from = new ByteReader(frame);
-      const numbered = (seq: number): void => {
-        record_seq = Math.max(record_seq, seq);
-      };
-      for (let entry = nextMemory(from, numbered); entry !== undefined; entry = nextMemory(from, numbered)) {
-        switch (entry.kind) {
-          case 'provisioning':
-            provisioning = entry.value;
-            break;
-          case 'engine':
-            engine = entry.value;
-            break;
-          case 'agent':
-            agents.set(entry.value[0] as string, entry.value);
-            break;
-          case 'flow':
-            flows.set(entry.value[0] as string, entry.value);
-            break;
-          case 'record_seq':
-            numbered(entry.value);
-            break;
-          case 'call':
-            last_cid = cidIn(entry.value);
-            calls.set(namesIn(entry.value).id, entry.value);
-            break;
-          case 'ended':
-            calls.delete(entry.value);
-            ended.push(entry.value);
-            break;
-          case 'applied':
-            applied = new Map(entry.value);
-            break;
-        }
+  for (const from of inFrames(files)) {
+    // They are numbered in order.
+    const record = (bytes: Buffer): void => {
+      last_record = bytes;
+    };
+    for (let entry = nextMemory(from, record); entry !== undefined; entry = nextMemory(from, record)) {
+      switch (entry.kind) {
+        case 'provisioning':
+          provisioning = entry.value;
+          break;
+        case 'engine':
+          engine = entry.value;
+          break;
+        case 'agent':
+          agents.set(entry.value[0] as string, entry.value);
+          break;
+        case 'flow':
+          flows.set(entry.value[0] as string, entry.value);
+          break;
+        case 'record_seq':
+          record_seq = entry.value;
+          break;
+        case 'call':
+          last_cid = cidIn(entry.value);
+          calls.set(namesIn(entry.value).id, entry.value);
+          break;
+        case 'ended':
+          calls.delete(entry.value);
+          ended.push(entry.value);
+          break;
       }
     }
   }
-  if (provisioning === undefined || engine === undefined) return { memory: undefined, applied, record_seq };
+  if (last_record !== undefined) record_seq = Math.max(record_seq, recordSeq(last_record));
+  if (provisioning === undefined || engine === undefined) return { memory: undefined, record_seq };
   return {
     memory: {
       provisioning,
@@ -78,7 +85,6 @@ export function recoverAcd(folder: string, log: JournalOptions['log']): Recovere
       calls: [...calls.values()],
       ended,
     },
-    applied,
     record_seq,
   };
 }

@@ -5,9 +5,17 @@ import type { Recorded } from '../../core/sip/replay.js';
 import { callIdOf, shardOf } from '../../core/sip/shard.js';
 import { ACD_JOURNAL } from './acd-journal.js';
 import { ByteReader, ByteWriter } from './bytes.js';
-import { type CallEntry, readEntry, skipEntry, writeEntry, writeSockets, writeTime } from './call-entries.js';
+import {
+  type CallEntry,
+  callAt,
+  readEntry,
+  skipEntry,
+  writeEntry,
+  writeSockets,
+  writeTime,
+} from './call-entries.js';
 import { allFilesOf, basePath, filesOf, journalNames } from './files.js';
-import { FRAME_HEADER_BYTES, firstFrameOf, framesOf, sealFrame } from './frames.js';
+import { FRAME_HEADER_BYTES, firstFrameOf, goodFrames, inFrames, sealFrame } from './frames.js';
 import { BACKLOG } from './record-tail.js';
 import type { JournalOptions } from './writer.js';
 
@@ -35,35 +43,38 @@ export interface RecoveredCalls {
   calls: Set<string>;
 }
 
-/** Reads journals in two steps: which calls there are, and what was recorded of those that matter still. */
+/** Looks through journals in two steps: which calls there are, and what was recorded of those that matter still. */
 export class CallRecovery {
   /** By journal, its calls: of one that is over the number of its last report. */
-  private readonly found: { source: CallSource; calls: Map<string, number | undefined> }[];
+  private readonly found: { name: string; files: Buffer[]; calls: Map<string, number | undefined> }[];
 
-  /** @param mine whether a shard is this worker's */
-  constructor(sources: readonly CallSource[], mine: (shard: number) => boolean) {
-    this.found = sources.map((source) => ({ source, calls: callsOf(source, mine) }));
+  /**
+   * Reads the journals.
+   * @param mine whether a shard is this worker's
+   */
+  constructor(sources: readonly CallSource[], mine: (shard: number) => boolean, log: JournalOptions['log']) {
+    this.found = sources.map((source) => {
+      const cut = (file: string, bytes: number): void =>
+        log('warn', 'the journal ends in the middle of a record, which is left out', { file, bytes });
+      const files = framesIn(source, cut);
+      return { name: source.name, files, calls: callsOf(files, mine) };
+    });
   }
 
   /**
    * The inputs of those calls that are not over, and of those whose end the dispatcher has not heard of.
    * @param socket the number here of a socket that was named `address port`
    */
-  read(applied: Applied, socket: (name: string) => number, log: JournalOptions['log']): RecoveredCalls {
+  read(applied: Applied, socket: (name: string) => number): RecoveredCalls {
     const calls = new Set<string>();
     const inputs: Recorded[] = [];
-    for (const { source, calls: known } of this.found) {
-      const heard_seq = applied.get(source.name) ?? 0;
+    for (const { name, files, calls: known } of this.found) {
+      const heard_seq = applied.get(name) ?? 0;
       const wanted = new Set<string>();
       for (const [call, over_seq] of known)
         if (over_seq === undefined || over_seq > heard_seq) wanted.add(call);
       for (const call of wanted) calls.add(call);
-      let numbers: number[] = [];
-      for (const entry of entriesOf(source, wanted, log)) {
-        if (entry.kind === 'sockets') numbers = entry.sockets.map(socket);
-        else if (entry.kind !== 'over' && entry.kind !== 'gap' && entry.kind !== 'time')
-          inputs.push(withSocket(entry, numbers));
-      }
+      for (const input of inputsOf(files, wanted, socket)) inputs.push(input);
     }
     // Each journal is in order by itself, and no call is in two.
     inputs.sort((a, b) => a.at_ms - b.at_ms);
@@ -104,16 +115,6 @@ export function writeCallBase(
   }
 }
 
-function withSocket(entry: Recorded, numbers: number[]): Recorded {
-  const at = (path: { socket: number; host: string; port: number }) => ({
-    ...path,
-    socket: numbers[path.socket] ?? 0,
-  });
-  if (entry.kind === 'started') return { ...entry, start: { ...entry.start, path: at(entry.start.path) } };
-  if (entry.kind === 'datagram' || entry.kind === 'unreachable') return { ...entry, path: at(entry.path) };
-  return entry;
-}
-
 /**
  * Ports other than `known` by which calls go that are not over. A journal that names no other is not gone through.
  */
@@ -122,7 +123,7 @@ export function portsInUse(sources: readonly CallSource[], known: ReadonlySet<nu
   for (const source of sources) {
     if (namedPorts(source).every((port) => known.has(port))) continue;
     const calls = new Map<string, number>();
-    for (const entry of livesIn(source)) {
+    for (const entry of livesIn(framesIn(source, () => {}))) {
       if (entry.kind === 'started') calls.set(entry.start.id, entry.start.port);
       else if (entry.kind === 'over') calls.delete(entry.call);
       else calls.clear();
@@ -140,10 +141,13 @@ function namedPorts({ folder, name }: CallSource): number[] {
   return entry?.kind === 'sockets' ? entry.sockets.map((socket) => Number(socket.split(' ')[1])) : [];
 }
 
-/** A first look: this worker's calls. */
-function callsOf(source: CallSource, mine: (shard: number) => boolean): Map<string, number | undefined> {
+/** This worker's calls. */
+function callsOf(
+  files: readonly Buffer[],
+  mine: (shard: number) => boolean,
+): Map<string, number | undefined> {
   const calls = new Map<string, number | undefined>();
-  for (const entry of livesIn(source)) {
+  for (const entry of livesIn(files)) {
     if (entry.kind === 'gap') calls.clear();
     else if (entry.kind === 'started') {
       if (mine(shardOf(callIdOf(entry.start.text) ?? ''))) calls.set(entry.start.id, undefined);
@@ -152,43 +156,60 @@ function callsOf(source: CallSource, mine: (shard: number) => boolean): Map<stri
   return calls;
 }
 
+/**
+ * The frames of a journal, by file.
+ * @param cut told which file has bytes at its end that are no frame, and how many
+ */
+function framesIn({ folder, name }: CallSource, cut: (file: string, bytes: number) => void): Buffer[] {
+  return filesOf(folder, name).map(({ path }) => goodFrames(path, (bytes) => cut(path, bytes)));
+}
+
 /** The entries that say which calls there are. */
-function* livesIn(source: CallSource): Generator<Extract<CallEntry, { kind: 'started' | 'over' | 'gap' }>> {
-  for (const { path } of filesOf(source.folder, source.name)) {
-    for (const frame of framesOf(path, () => {})) {
-      const from = new ByteReader(frame);
-      while (!from.done) {
-        const start = from.at;
-        const { kind } = skipEntry(from);
-        if (kind !== 'started' && kind !== 'over' && kind !== 'gap') continue;
-        from.at = start;
-        const entry = readEntry(from, 0);
-        if (entry.kind === 'started' || entry.kind === 'over' || entry.kind === 'gap') yield entry;
-      }
+function* livesIn(
+  files: readonly Buffer[],
+): Generator<Extract<CallEntry, { kind: 'started' | 'over' | 'gap' }>> {
+  for (const from of inFrames(files)) {
+    while (!from.done) {
+      const start = from.at;
+      const kind = skipEntry(from);
+      if (kind !== 'started' && kind !== 'over' && kind !== 'gap') continue;
+      from.at = start;
+      const entry = readEntry(from, 0);
+      if (entry.kind === 'started' || entry.kind === 'over' || entry.kind === 'gap') yield entry;
     }
   }
 }
 
-function* entriesOf(
-  { folder, name }: CallSource,
+function* inputsOf(
+  files: readonly Buffer[],
   wanted: ReadonlySet<string>,
-  log: JournalOptions['log'],
-): Generator<CallEntry> {
-  for (const { path } of filesOf(folder, name)) {
-    const cut = (bytes: number): void =>
-      log('warn', 'the journal ends in the middle of a record, which is left out', { file: path, bytes });
-    for (const frame of framesOf(path, cut)) {
-      const from = new ByteReader(frame);
-      let at_ms = 0;
-      while (!from.done) {
-        const start = from.at;
-        const { kind, call } = skipEntry(from);
-        if (call !== '' && !wanted.has(call)) continue;
-        if (kind === 'unreachable' && wanted.size === 0) continue;
-        from.at = start;
-        const entry = readEntry(from, at_ms);
-        if (entry.kind === 'time') at_ms = entry.at_ms;
-        yield entry;
+  socket: (name: string) => number,
+): Generator<Recorded> {
+  let sockets: number[] = [];
+  for (const from of inFrames(files)) {
+    let at_ms = 0;
+    while (!from.done) {
+      const call = callAt(from);
+      if (call !== '' && !wanted.has(call)) {
+        skipEntry(from);
+        continue;
+      }
+      const entry = readEntry(from, at_ms, sockets);
+      switch (entry.kind) {
+        case 'time':
+          at_ms = entry.at_ms;
+          break;
+        case 'sockets':
+          sockets = entry.sockets.map(socket);
+          break;
+        case 'over':
+        case 'gap':
+          break;
+        case 'unreachable':
+          if (wanted.size > 0) yield entry;
+          break;
+        default:
+          yield entry;
       }
     }
   }

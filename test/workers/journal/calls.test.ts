@@ -60,10 +60,9 @@ class Rig {
 
   recover(mine: (shard: number) => boolean = () => true, socket = (name: string) => SOCKETS.indexOf(name)) {
     const { folder, applied } = this;
-    return new CallRecovery([{ folder, name: NAME }], mine).read(
+    return new CallRecovery([{ folder, name: NAME }], mine, () => {}).read(
       new Map([[NAME, applied]]),
       socket,
-      () => {},
     );
   }
 }
@@ -193,12 +192,12 @@ t.test('a torn tail costs the torn record, with one line', async (t) => {
   await rig.journal.close();
   appendFileSync(filesOf(rig.folder, NAME).at(-1)!.path, Buffer.from([100, 0, 0, 0, 1, 2, 3, 4, 5]));
   const lines: string[] = [];
-  const recovery = new CallRecovery([{ folder: rig.folder, name: NAME }], () => true);
-  const { calls } = recovery.read(
-    new Map(),
-    () => 0,
+  const recovery = new CallRecovery(
+    [{ folder: rig.folder, name: NAME }],
+    () => true,
     (_level, message) => lines.push(message),
   );
+  const { calls } = recovery.read(new Map(), () => 0);
   t.same([...calls], ['a-0-1']);
   t.equal(lines.length, 1);
   t.match(lines[0], /ends in the middle of a record/);

@@ -9,7 +9,7 @@ import fs, {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { beginGeneration, completeGeneration, filesOf } from '../../../workers/journal/files.js';
-import { framesOf } from '../../../workers/journal/frames.js';
+import { goodFrames, inFrames } from '../../../workers/journal/frames.js';
 import { type JournalOptions, JournalWriter } from '../../../workers/journal/writer.js';
 import { eventually } from '../../support/settle.js';
 
@@ -33,8 +33,8 @@ function readBack(folder: string): { texts: string[]; cut: number } {
   const texts: string[] = [];
   let cut = 0;
   for (const { path } of filesOf(folder, 'calls')) {
-    for (const frame of framesOf(path, (bytes) => (cut += bytes)))
-      texts.push(frame.subarray(4).toString('latin1'));
+    const good = goodFrames(path, (bytes) => (cut += bytes));
+    for (const from of inFrames([good])) texts.push(from.text());
   }
   return { texts, cut };
 }
