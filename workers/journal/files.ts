@@ -4,11 +4,23 @@
  * is marked complete: until then the one before does, whatever dies when.
  */
 
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
+/** Its text is the format of the generation's records. */
 const COMPLETE = 'complete';
+/** Grows with every change to what is written in journals. */
+const FORMAT = '2';
 
 export interface Generations {
   /** Folder of the generation to recover from; undefined when there is none. */
@@ -17,7 +29,10 @@ export interface Generations {
   next: string;
 }
 
-/** Opens a generation in `data_dir`. What was begun and never completed is removed. */
+/**
+ * Opens a generation in `data_dir`. What was begun and never completed is removed.
+ * @throws Error when the journals that are there were written by a version with another format
+ */
 export function beginGeneration(data_dir: string): Generations {
   const root = join(data_dir, 'journal');
   mkdirSync(root, { recursive: true });
@@ -27,6 +42,7 @@ export function beginGeneration(data_dir: string): Generations {
     .sort((a, b) => a - b);
   const complete = numbers.filter((number) => readdirSync(join(root, String(number))).includes(COMPLETE));
   const current = complete.at(-1);
+  if (current !== undefined) mustBeReadable(join(root, String(current)));
   for (const number of numbers)
     if (number !== current) rmSync(join(root, String(number)), { recursive: true });
   const next = join(root, String((numbers.at(-1) ?? 0) + 1));
@@ -34,9 +50,16 @@ export function beginGeneration(data_dir: string): Generations {
   return { old: current === undefined ? undefined : join(root, String(current)), next };
 }
 
+function mustBeReadable(folder: string): void {
+  if (readFileSync(join(folder, COMPLETE), 'latin1') === FORMAT) return;
+  throw new Error(
+    `${folder}: journals of another version of sip-acd; let that version end its calls and stop, then move the folder away`,
+  );
+}
+
 /** From now on the new generation counts; the old one is removed. */
 export function completeGeneration({ old, next }: Generations): void {
-  writeFileSync(join(next, COMPLETE), '');
+  writeFileSync(join(next, COMPLETE), FORMAT);
   syncFolder(next);
   if (old !== undefined) rmSync(old, { recursive: true });
 }

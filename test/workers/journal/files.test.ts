@@ -116,6 +116,17 @@ t.test('what the disk does not take for too long is given up, and the journal sa
   t.same(readBack(folder).texts, ['a gap', 'after']);
 });
 
+t.test('journals of another version are neither read nor removed', async (t) => {
+  const data_dir = t.testdir();
+  const first = beginGeneration(data_dir);
+  completeGeneration(first);
+  writeFileSync(join(first.next, 'complete'), '');
+  t.throws(() => beginGeneration(data_dir), {
+    message: /journal\/1: journals of another version of sip-acd/,
+  });
+  t.ok(existsSync(first.next));
+});
+
 t.test('a generation counts once it is complete', async (t) => {
   const data_dir = t.testdir();
   const first = beginGeneration(data_dir);
