@@ -18,7 +18,7 @@ const TARGET_MS = 20;
 const STOP_MS = 50;
 /** How the rate of those let in follows, from one window to the next: where all waited too long and not less than
  * before, where the wait is right, and where there was hardly any, which makes bolder the longer that lasts. */
-const LESS = 0.94;
+const LESS = 0.97;
 const MORE = 1.01;
 const SHORT_MS = 8;
 const MUCH_MORE = 1.02;
