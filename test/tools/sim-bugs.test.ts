@@ -153,7 +153,7 @@ const within: Record<
       function (call) {
         this.acd.dormant.delete(call);
       },
-    check: /holds who waits|is in the set/,
+    check: /holds who waits|is in the set|leave the queue in its order/,
   },
   'a wrapup has no end after a restart': {
     of: AgentDesk,
