@@ -111,10 +111,9 @@ export class Call
   drop(number: number): void {
     const setup = this.setups.find((leg) => leg.number === number);
     if (setup !== undefined) return this.discard(setup, ELSEWHERE);
-    const joined = this.current;
-    if (joined?.number !== number) return;
+    if (this.current?.number !== number) return;
+    this.current.release();
     this.current = undefined;
-    joined.release();
   }
 
   refer({ uri }: Refer): void {
@@ -176,8 +175,11 @@ export class Call
       return this.legRefused(leg, 488);
     }
     if (this.answered) return this.moving.next();
-    if (this.caller.peerOffer !== '') this.caller.acceptInvite(sdp, this.tagFor(leg));
-    else this.caller.acceptInvite(sdp, this.tagFor(leg), (answer) => this.callerAnswered(leg, answer));
+    const { peerOffer } = this.caller;
+    const asked = (answer: string): void => this.callerAnswered(leg, answer);
+    this.caller.acceptInvite(sdp, this.tagFor(leg), peerOffer === '' ? asked : undefined);
+    // One who was to hear a message first has been offered nothing yet.
+    if (peerOffer !== '' && leg.session.acknowledgeDue) leg.session.acknowledge(peerOffer);
     this.answered = true;
     this.join(leg);
   }
@@ -465,8 +467,6 @@ export class Call
     }
     this.goOn();
   }
-
-  // The end.
 
   /** Releases every leg but the caller's; false when that has happened before. */
   private finish(headers: Header = []): boolean {

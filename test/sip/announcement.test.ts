@@ -325,6 +325,26 @@ t.test('a caller who has not been answered gets the queue’s message while the 
   ]);
 });
 
+t.test(
+  'no media server answers, nor does the message: caller and agent get each other’s descriptions',
+  async (t) => {
+    const world = new World();
+    const caller = world.peer('10.0.0.1');
+    const agent = world.peer('10.0.0.3');
+    const server = world.peer('10.0.0.4');
+    caller.send('INVITE', { uri: 'sip:support@192.0.2.1', sdp: sdp('10.0.0.1', 4000) });
+    caller.response(100);
+    world.decide(ANNOUNCED);
+    agent.reply(agent.request('INVITE'), 200, { sdp: sdp('10.0.0.3', 6000) });
+    server.reply(server.request('INVITE'), 603);
+    const ok = caller.response(200);
+    t.equal(streamOf(ok), 'm=audio 6000');
+    t.equal(streamOf(agent.request('ACK')), 'm=audio 4000', 'he had been offered nothing');
+    caller.send('ACK', { dialog: ok });
+    t.same(world.told(), ['arrived', 'leg_answered 2', 'leg_announced 2', 'leg_connected 2']);
+  },
+);
+
 for (const offer of [true, false]) {
   t.test(
     `no media server answers: the agent answers a caller ${offer ? 'with' : 'without'} an offer`,

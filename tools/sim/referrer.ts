@@ -3,6 +3,9 @@ import type { SipRequest } from '../../core/sip/message.js';
 import type { Phone } from './phone.js';
 import { must } from './violation.js';
 
+/** The answer to what was cut short. */
+const CUT = 400;
+
 interface Referral {
   /** Status of the engine's answer to the REFER; 0 before. */
   answer: number;
@@ -33,7 +36,9 @@ export class Referrer {
     const id = /^refer;id=(\d+)$/.exec(notify.header('event') ?? '')?.[1];
     const referral = this.referrals.get(Number(id));
     must(referral !== undefined, 'a NOTIFY is about a REFER that was sent (RFC 3515 2.4.6)');
-    must(referral.answer < 300, 'nothing is told of a REFER that was refused');
+    // A copy that came cut short has had an answer of its own, before the whole one came.
+    const refused = referral.answer >= 300 && referral.answer !== CUT;
+    must(!refused, 'nothing is told of a REFER that was refused');
     const status = Number(/^SIP\/2\.0 (\d{3}) [^\r]+\r\n$/.exec(notify.body)?.[1]);
     must(status >= 100 && status < 700, 'a NOTIFY has a status line (RFC 3515 2.4.5)');
     must(notify.header('content-type')?.startsWith('message/sipfrag') === true, 'it says that it has one');
