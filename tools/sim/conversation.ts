@@ -62,6 +62,8 @@ export interface Conversation {
   readonly key: string;
   readonly callId: string;
   call: Call;
+  /** Begun by somebody who wants to take another's place. */
+  newcomer: boolean;
   /** Where the engine made it, the call with its number in it. */
   readonly leg: string;
   /** When that leg was told to be needed no more; 0 before. */
@@ -104,6 +106,7 @@ export function newConversation(
     key,
     callId,
     call: call === '' ? NO_CALL : callOf(call),
+    newcomer: false,
     leg,
     leg_ended_ms: 0,
     last_ms: 0,

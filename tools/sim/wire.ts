@@ -86,7 +86,10 @@ export class Wire {
    */
   cameBack(isIts: (callId: string, call: string) => boolean, has: (call: string) => boolean): void {
     for (const conversation of this.conversations.values()) {
-      const { call, callId, clients, dialogs, servers } = conversation;
+      const { call, callId, clients, dialogs, newcomer, servers } = conversation;
+      // Of a newcomer who was refused before he came into the call nothing was recorded.
+      if (newcomer && isIts(callId, NO_CALL.id))
+        for (const server of servers.values()) server.stale ||= server.status >= 300;
       if (!isIts(callId, call.id)) continue;
       // The tag in a CANCEL's 200 need not be the INVITE's (9.2 says SHOULD), and is drawn anew.
       for (const server of servers.values()) server.stale ||= server.request.method === 'CANCEL';
@@ -337,7 +340,10 @@ export class Wire {
     }
     // Who takes somebody's place belongs to his call.
     const replaced = request.toTag === '' ? request.header('replaces') : undefined;
-    if (replaced !== undefined && conversation.call === NO_CALL) conversation.call = this.callOf(replaced);
+    if (replaced !== undefined && conversation.call === NO_CALL) {
+      conversation.call = this.callOf(replaced);
+      conversation.newcomer = true;
+    }
     conversation.servers.set(key, {
       request,
       came_ms: this.now_ms(),
