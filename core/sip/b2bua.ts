@@ -356,13 +356,13 @@ export class B2bua implements TransactionUser<RequestOwner> {
     this.env.recorder?.over(scope);
   }
 
-  /** The call that a message is about, by our tag in it, else by its Call-ID: the caller's, or one that names the call. */
+  /** The call that a message is about: of its dialog, else by its Call-ID alone: the caller's, or one that names the call. */
   private scopeOf(message: SipRequest | SipResponse): CallScope | undefined {
+    const { callId } = message;
     const session = this.sessions.get(
       registryKey(message.kind === 'request' ? message.toTag : message.fromTag),
     );
-    if (session !== undefined) return session.scope;
-    const { callId } = message;
+    if (session?.dialog.callId === callId) return session.scope;
     const callers = this.scopes.get(callId);
     if (callers !== undefined) return callers;
     const dot = callId.indexOf('.');

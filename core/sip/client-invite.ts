@@ -18,8 +18,15 @@ export class ClientInvite<Owner> extends ClientTransaction<Owner> {
   private cancelWaiting: HeaderFields | undefined = undefined;
   private cancelled = false;
 
-  constructor(context: TransactionContext<Owner>, branch: string, text: string, path: Path, owner: Owner) {
-    super(context, branch, 'INVITE', branch, text, path);
+  constructor(
+    context: TransactionContext<Owner>,
+    branch: string,
+    callId: string,
+    text: string,
+    path: Path,
+    owner: Owner,
+  ) {
+    super(context, branch, 'INVITE', branch, callId, text, path);
     this.owner = owner;
     context.env.send(path, text);
     if (path.reliable !== true) this.startResending(context.times.t1_ms);

@@ -20,11 +20,12 @@ export class ClientNonInvite<Owner> extends ClientTransaction<Owner> {
     key: string,
     method: string,
     branch: string,
+    callId: string,
     text: string,
     path: Path,
     owner: Owner | undefined,
   ) {
-    super(context, key, method, branch, text, path);
+    super(context, key, method, branch, callId, text, path);
     this.owner = owner;
     context.env.send(path, text);
     if (path.reliable !== true) this.startResending(context.times.t1_ms);

@@ -66,7 +66,7 @@ export class DialogSender {
   ): void {
     const cseq = ++this.dialog.localCseq;
     this.build(this.dialog, method, cseq, content, (text, path, branch) => {
-      if (wanted()) started(this.layer.request(method, branch, text, path, owner));
+      if (wanted()) started(this.layer.request(method, branch, this.dialog.callId, text, path, owner));
     });
   }
 

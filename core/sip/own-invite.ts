@@ -249,7 +249,7 @@ export class OwnInvite implements RequestOwner {
       forks.set(other.remoteTag, () => this.scope.send(path, ack));
     });
     this.sender.build(other, 'BYE', response.cseq + 1, NO_CONTENT, (text, path, branch) => {
-      this.layer.request('BYE', branch, text, path, DISCARD);
+      this.layer.request('BYE', branch, other.callId, text, path, DISCARD);
     });
   }
 

@@ -42,7 +42,7 @@ export function dismissStray(response: SipResponse, path: Path, env: B2buaEnviro
       const to = targets[0] === undefined ? path : pathTo(path, targets[0].host, targets[0].port);
       env.send(to, request('ACK', cseq, branchOf(env.token()), answer));
       const branch = branchOf(env.token());
-      layer.request('BYE', branch, request('BYE', cseq + 1, branch), to, DISCARD);
+      layer.request('BYE', branch, dialog.callId, request('BYE', cseq + 1, branch), to, DISCARD);
     },
     false,
   );

@@ -1,5 +1,7 @@
 /**
- * Which server transaction a request belongs to: RFC 3261 section 17.2.3.
+ * Which server transaction a request belongs to: RFC 3261 section 17.2.3, and its Call-ID. All of a transaction's
+ * requests have that; where a client uses a branch twice or a message comes damaged, what belongs together then does
+ * not depend on which calls have the same worker.
  */
 import { flatten } from './bytes.js';
 import type { SipRequest } from './message.js';
@@ -12,7 +14,7 @@ const MAGIC_COOKIE = 'z9hG4bK';
  */
 export function serverKey(request: SipRequest, method: string): string {
   const via = request.via;
-  if (hasCookie(via.branch)) return `${via.branch} ${method} ${via.port} ${via.host}`;
+  if (hasCookie(via.branch)) return `${via.branch} ${method} ${via.port} ${via.host} ${request.callId}`;
   // RFC 2543. The To tag is left out: an ACK carries that of the response, and whoever repeats all of these
   // means the same transaction.
   const top = `${via.transport} ${via.port} ${via.host} ${via.branch}`;

@@ -109,15 +109,23 @@ export class TransactionLayer<Owner> {
    * Sends a request in a new transaction.
    * @param method any but ACK and CANCEL
    * @param branch made with branchOf, used once
+   * @param callId its Call-ID
    * @param text the request, made with buildRequest, whose only Via carries `branch`
    */
-  request(method: string, branch: string, text: string, path: Path, owner: Owner): ClientTransaction<Owner> {
+  request(
+    method: string,
+    branch: string,
+    callId: string,
+    text: string,
+    path: Path,
+    owner: Owner,
+  ): ClientTransaction<Owner> {
     assert(method !== 'ACK' && method !== 'CANCEL', 'ACK and CANCEL have no transaction of their own');
     assert(this.clients.get(branch) === undefined, 'a branch is used once');
     const tx =
       method === 'INVITE'
-        ? new ClientInvite<Owner>(this.context, branch, text, path, owner)
-        : new ClientNonInvite<Owner>(this.context, branch, method, branch, text, path, owner);
+        ? new ClientInvite<Owner>(this.context, branch, callId, text, path, owner)
+        : new ClientNonInvite<Owner>(this.context, branch, method, branch, callId, text, path, owner);
     this.add(tx);
     return tx;
   }
@@ -134,10 +142,13 @@ export class TransactionLayer<Owner> {
     return this.servers.get(serverKey(message, method)) !== undefined;
   }
 
-  /** The request of ours that waits for such a response (RFC 3261 section 17.1.3). */
-  private awaiting({ method, via }: SipResponse): ClientTransaction<Owner> | undefined {
+  /**
+   * The request of ours that waits for such a response (RFC 3261 section 17.1.3). One with another Call-ID is not to it
+   * (8.2.6.2), but damaged, and what it did to the request's call would be journalled for another's.
+   */
+  private awaiting({ callId, method, via }: SipResponse): ClientTransaction<Owner> | undefined {
     const tx = this.clients.get(method === 'CANCEL' ? cancelKey(via.branch) : via.branch);
-    return tx?.method === method ? tx : undefined;
+    return tx?.method === method && tx.callId === callId ? tx : undefined;
   }
 
   /** The same, read already. */
@@ -269,10 +280,11 @@ export class TransactionLayer<Owner> {
   }
 
   private sendCancel(invite: ClientTransaction<Owner>, headers: HeaderFields): void {
-    const { branch, path, text } = invite;
+    const { branch, callId, path, text } = invite;
     const cancel = cancelOf(text, headers);
+    const key = cancelKey(branch);
     this.add(
-      new ClientNonInvite<Owner>(this.context, cancelKey(branch), 'CANCEL', branch, cancel, path, undefined),
+      new ClientNonInvite<Owner>(this.context, key, 'CANCEL', branch, callId, cancel, path, undefined),
     );
   }
 }

@@ -130,6 +130,8 @@ export abstract class ClientTransaction<Owner> extends Transaction<Owner> {
     key: string,
     readonly method: string,
     readonly branch: string,
+    /** An answer has the same. */
+    readonly callId: string,
     text: string,
     readonly path: Path,
   ) {

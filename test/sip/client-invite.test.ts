@@ -1,6 +1,6 @@
 import t from 'tap';
 import { parseMessage } from '../../core/sip/parser.js';
-import { PEER, Rig } from './transaction-rig.js';
+import { CALL_ID, PEER, Rig } from './transaction-rig.js';
 
 const INVITE = 'INVITE sip:agent@192.0.2.7:5070 SIP/2.0';
 const ACK = 'ACK sip:agent@192.0.2.7:5070 SIP/2.0';
@@ -110,6 +110,18 @@ t.test('a retransmitted failure is acknowledged again for 32 s, without a report
   rig.answer(sent, 486);
   t.same(rig.takeSent(), []);
   t.equal(rig.layer.counters.strayResponses, 1);
+});
+
+t.test('a response with another Call-ID than the request’s is no answer to it', async (t) => {
+  for (const method of ['INVITE', 'BYE']) {
+    const rig = new Rig();
+    const tx = rig.call(method);
+    rig.answer(tx.text.replace(`Call-ID: ${CALL_ID}`, 'Call-ID: damaged'), 486);
+    t.same(rig.takeTold(), []);
+    t.equal(rig.layer.counters.strayResponses, 1);
+    rig.answer(tx.text, 486);
+    t.same(rig.takeTold(), [{ what: 'response', status: 486, owner: 'owner' }]);
+  }
 });
 
 t.test('short base times do not shorten the 32 s in which failures are acknowledged', async (t) => {

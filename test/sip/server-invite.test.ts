@@ -180,6 +180,18 @@ t.test('a CANCEL that matches no INVITE is answered 481, retransmitted ones the 
   t.same(rig.takeTold(), []);
 });
 
+t.test('a CANCEL or an ACK with another Call-ID than the INVITE’s is about something else', async (t) => {
+  const { rig, tx } = invited();
+  rig.layer.receive(peerRequest('CANCEL', { callId: 'damaged' }), PEER);
+  t.same(statuses(rig), [481]);
+  t.equal(tx.state, 'proceeding');
+  respond(tx, 486);
+  rig.layer.receive(peerRequest('ACK', { toTag: 'us', callId: 'damaged' }), PEER);
+  t.equal(tx.state, 'completed');
+  rig.layer.receive(peerRequest('ACK', { toTag: 'us' }), PEER);
+  t.equal(tx.state, 'confirmed');
+});
+
 t.test('over a reliable transport a failure is sent once and its ACK ends the transaction', async (t) => {
   const { rig, tx } = invited({ ...PEER, reliable: true });
   respond(tx, 486);

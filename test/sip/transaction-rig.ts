@@ -22,6 +22,9 @@ export interface Told {
   owner?: string | undefined;
 }
 
+/** Of our requests. */
+export const CALL_ID = 'call-1';
+
 /** A transaction layer with a user that writes down what it hears, and a network that is a list. */
 export class Rig implements SipEnvironment, TransactionUser<string> {
   readonly timers: TimerWheel;
@@ -99,7 +102,7 @@ export class Rig implements SipEnvironment, TransactionUser<string> {
   call(method: string, path = PEER, cseq = 1): ClientTransaction<string> {
     const branch = branchOf(this.token());
     const text = ourRequest(method, branch, cseq);
-    return this.layer.request(method, branch, text, path, 'owner');
+    return this.layer.request(method, branch, CALL_ID, text, path, 'owner');
   }
 
   /** The peer answers a request of ours, given as it was sent. */
@@ -122,7 +125,7 @@ function ourRequest(method: string, branch: string, cseq: number): string {
     routes: ['<sip:192.0.2.9;lr>', '<sip:192.0.2.10;lr>'],
     from: '"Ann" <sip:ann@example.com>;tag=ours',
     to: '<sip:agent@192.0.2.7:5070>',
-    callId: 'call-1',
+    callId: CALL_ID,
     cseq,
   });
 }
