@@ -47,8 +47,10 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private readonly away = new TurnedAway();
   /** The beginning that is being played again. */
   private restarting: CallStart | undefined = undefined;
-  /** INVITEs that routing has not decided about. */
-  private readonly undecided = new Set<ServerTx>();
+  /** INVITEs that routing has not decided about, each with what is to be done when it has. */
+  private readonly undecided = new Map<ServerTx, () => void>();
+  /** Those that were so when the recording ended. */
+  private readonly toRoute: { text: string; path: Path }[] = [];
 
   constructor(
     private readonly env: B2buaEnvironment,
@@ -95,7 +97,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** Whether a call of that Call-ID is there, or will be when routing has decided: its INVITE may come again. */
   private knows(callId: string): boolean {
     if (this.scopes.has(callId)) return true;
-    for (const { request } of this.undecided) if (request.callId === callId) return true;
+    for (const { request } of this.undecided.keys()) if (request.callId === callId) return true;
     return false;
   }
 
@@ -145,8 +147,10 @@ export class B2bua implements TransactionUser<RequestOwner> {
 
   /** Ends every call with BYE or 503: the engine stops. */
   endAll(why: string): void {
-    for (const tx of this.undecided) this.refuse(tx, 503, this.retryAfter());
-    this.undecided.clear();
+    for (const [tx, decided] of this.undecided) {
+      decided();
+      this.refuse(tx, 503, this.retryAfter());
+    }
     for (const call of [...this.calls.values()]) call.abandon(why);
   }
 
@@ -170,9 +174,16 @@ export class B2bua implements TransactionUser<RequestOwner> {
     return this.scopes.get(call)?.answer(question, value) ?? false;
   }
 
+  /** Routing was still being asked about that INVITE. */
+  routeAgain(text: string, path: Path): void {
+    this.toRoute.push({ text, path });
+  }
+
   /** Asks again what was being asked when the recording ended. */
   askAgain(): void {
     for (const scope of new Set(this.scopes.values())) scope.askAgain();
+    // They were let in before.
+    for (const { text, path } of this.toRoute.splice(0)) this.layer.receive(text, path);
   }
 
   // The transaction user.
@@ -252,16 +263,34 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (request.list('record-route').length > MAX_ROUTES) return this.refuse(tx, 513);
     if (replaces !== undefined) return this.replace(tx, request, replaces);
     if (restarting !== undefined) return this.routed(tx, request, restarting.routed);
-    this.undecided.add(tx);
-    this.beginnings.add(beginning);
-    const decided = (): boolean => this.undecided.delete(tx) && this.beginnings.delete(beginning);
+    this.askRouting(tx, request, beginning);
+  }
+
+  /** What routing does not decide at once is recorded: the caller has his 100 and will not send the INVITE again. */
+  private askRouting(tx: ServerTx, request: SipRequest, beginning: string): void {
+    const { undecided, beginnings, env } = this;
+    let recorded: string | undefined;
+    undecided.set(tx, () => {
+      undecided.delete(tx);
+      beginnings.delete(beginning);
+      if (recorded !== undefined) env.recorder?.decided(recorded);
+    });
+    beginnings.add(beginning);
+    const decided = (): boolean => {
+      const settle = undecided.get(tx);
+      settle?.();
+      return settle !== undefined;
+    };
     const cancelled = (): void => {
       if (decided()) this.refuse(tx, 487);
     };
     tx.owner = { response() {}, noResponse() {}, cancelled };
-    this.env.route(request, tx.path, (routed) => {
+    env.route(request, tx.path, (routed) => {
       if (decided()) this.routed(tx, request, routed);
     });
+    if (!undecided.has(tx)) return;
+    recorded = env.newCall().id;
+    env.recorder?.undecided(recorded, request.text, tx.path);
   }
 
   /** What routing decided about an INVITE: a call of a flow, or a refusal. */

@@ -27,6 +27,10 @@ export interface CallStart extends CallIdentity {
 
 /** Told of each input before it takes effect, at the time that the timer wheel shows. */
 export interface Recorder {
+  /** An INVITE about which routing has not decided at once, by a name that no call has. */
+  undecided(id: string, text: string, path: Path): void;
+  /** Routing has decided, or the caller has given up. */
+  decided(id: string): void;
   started(scope: CallScope, start: CallStart): void;
   /** A datagram about the call. */
   datagram(scope: CallScope, text: string, path: Path): void;

@@ -13,6 +13,7 @@ import type { Path } from './transport.js';
 /** One input, with its time in ms on the timer wheel's clock. */
 export type Recorded = { at_ms: number } & (
   | { kind: 'started'; start: CallStart }
+  | { kind: 'undecided'; call: string; text: string; path: Path }
   | { kind: 'datagram'; call: string; text: string; path: Path }
   | { kind: 'decision'; call: string; decision: Decision }
   | { kind: 'answered'; call: string; question: number; answer: unknown }
@@ -140,6 +141,9 @@ function play(b2bua: B2bua, input: Recorded): boolean {
   switch (input.kind) {
     case 'started':
       return b2bua.restart(input.start);
+    case 'undecided':
+      b2bua.routeAgain(input.text, input.path);
+      return true;
     case 'datagram':
       b2bua.receive(input.text, input.path);
       return true;

@@ -5,6 +5,7 @@
 process.env.SIP_ACD_TEST_MORTAL = '1';
 
 await import('./first-destination.test.js');
+await import('./routing-time.test.js');
 await import('./moving.test.js');
 await import('./crossing.test.js');
 await import('./inside-dialog.test.js');

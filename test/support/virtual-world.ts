@@ -118,6 +118,10 @@ export class World {
       this.recorded.push({ at_ms: this.timers.now_ms, ...input });
     };
     return {
+      undecided: (call, text, path) => note({ kind: 'undecided', call, text, path }),
+      decided: (call) => {
+        this.over.add(call);
+      },
       started: (_scope, start) => note({ kind: 'started', start }),
       datagram: (scope, text, path) => note({ kind: 'datagram', call: scope.id, text, path }),
       decision: (scope, decision) => note({ kind: 'decision', call: scope.id, decision }),
@@ -152,6 +156,8 @@ export class World {
       return !this.over.has(input.kind === 'started' ? input.start.id : input.call);
     });
     replay(this.b2bua, env, live);
+    // They are asked about anew, under another name.
+    for (const input of live) if (input.kind === 'undecided') this.over.add(input.call);
     env.goLive();
     this.timers.advance(now_ms);
     this.b2bua.askAgain();

@@ -33,6 +33,7 @@ export class SimJournal implements Recorder {
   private readonly over_calls = new Map<string, number>();
   private turn: { call: string; input: Recorded }[] = [];
   private turn_over: string[] = [];
+  private turn_decided: string[] = [];
 
   constructor(
     private readonly now_ms: () => number,
@@ -41,6 +42,14 @@ export class SimJournal implements Recorder {
     /** A call begins, with that Call-ID. */
     private readonly begins: (call: string, callId: string) => void,
   ) {}
+
+  undecided(id: string, text: string, path: CallStart['path']): void {
+    this.turn.push({ call: id, input: { at_ms: this.now_ms(), kind: 'undecided', call: id, text, path } });
+  }
+
+  decided(id: string): void {
+    this.turn_decided.push(id);
+  }
 
   started(scope: CallScope, start: CallStart): void {
     this.begins(scope.id, scope.callerCallId);
@@ -81,6 +90,7 @@ export class SimJournal implements Recorder {
       else known.push(numbered);
     }
     for (const call of this.turn_over) this.over_calls.set(call, last_seq);
+    for (const call of this.turn_decided) this.over_calls.set(call, 0);
     this.forgetTurn();
     if (this.over_calls.size >= OVER_AT_ONCE) this.forgetOver();
   }
@@ -89,6 +99,7 @@ export class SimJournal implements Recorder {
   forgetTurn(): void {
     this.turn.length = 0;
     this.turn_over.length = 0;
+    this.turn_decided.length = 0;
   }
 
   /** Calls whose end the dispatcher has heard of go. */
@@ -106,6 +117,15 @@ export class SimJournal implements Recorder {
     return this.calls.has(call);
   }
 
+  /** Call-IDs of INVITEs that routing had not decided about. */
+  callIdsUndecided(): Set<string> {
+    const callIds = new Set<string>();
+    for (const [call, [first]] of this.calls)
+      if (first?.input.kind === 'undecided' && !this.over_calls.has(call))
+        callIds.add(callIdOf(first.input.text) ?? '');
+    return callIds;
+  }
+
   /** The inputs of all calls that matter still, oldest first, and the ids of these calls. */
   recover(): { inputs: Recorded[]; calls: string[] } {
     this.forgetOver();
@@ -119,8 +139,9 @@ export class SimJournal implements Recorder {
     this.forgetOver();
     const moved = [...this.calls].map(([call, inputs]) => {
       const first = inputs[0]?.input;
-      must(first?.kind === 'started', 'a call is recorded from its beginning');
-      return { call, callId: callIdOf(first.start.text) ?? '', inputs, over: this.over_calls.has(call) };
+      must(first?.kind === 'started' || first?.kind === 'undecided', 'a call is recorded from its beginning');
+      const invite = first.kind === 'started' ? first.start.text : first.text;
+      return { call, callId: callIdOf(invite) ?? '', inputs, over: this.over_calls.has(call) };
     });
     this.calls.clear();
     this.over_calls.clear();
@@ -132,6 +153,11 @@ export class SimJournal implements Recorder {
     // Reports of the worker before had numbers of their own.
     if (over) this.over_calls.set(call, Number.POSITIVE_INFINITY);
     this.inputs = Math.max(this.inputs, ...inputs.map(({ number }) => number + 1));
+  }
+
+  /** Of these nothing is left, once they were played again. */
+  overBefore(calls: readonly string[]): void {
+    for (const call of calls) this.turn_over.push(call);
   }
 
   /** All calls have reported again, up to that number: only now what was over before may go. */

@@ -82,9 +82,12 @@ export class Wire {
 
   /**
    * A worker comes back. It knows nothing of requests that made no call, or one that is over: to it they are new when
-   * they come again. An INVITE of which nobody had decided yet where it goes is among them.
+   * they come again.
    */
-  cameBack(isIts: (callId: string, call: string) => boolean, has: (call: string) => boolean): void {
+  cameBack(
+    isIts: (callId: string, call: string) => boolean,
+    has: (callId: string, call: string) => boolean,
+  ): void {
     for (const conversation of this.conversations.values()) {
       const { call, callId, clients, dialogs, newcomer, servers } = conversation;
       // Of a newcomer who was refused before he came into the call nothing was recorded.
@@ -93,7 +96,7 @@ export class Wire {
       if (!isIts(callId, call.id)) continue;
       // The tag in a CANCEL's 200 need not be the INVITE's (9.2 says SHOULD), and is drawn anew.
       for (const server of servers.values()) server.stale ||= server.request.method === 'CANCEL';
-      if (has(call.id)) continue;
+      if (has(callId, call.id)) continue;
       // Who answers its INVITE again is a stranger to it.
       for (const { answers } of clients.values())
         for (const { response } of answers.values()) tooLate(conversation, response);

@@ -141,6 +141,7 @@ export class SimWorker extends SimThread {
     for (const call of calls) this.report({ kind: 'resumed', call });
     this.report({ kind: 'all_resumed' });
     this.journal.toldAgain(this.reports.writer.last_seq);
+    this.journal.overBefore(calls.filter((call) => !this.b2bua.remembers(call)));
     this.alive = true;
     this.turn(() => this.b2bua.askAgain());
     this.ring();

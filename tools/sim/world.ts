@@ -403,7 +403,8 @@ export class World implements PhoneNet {
     this.note(`worker ${worker.index}`, 'is replaced');
     const isIts = (callId: string, call: string): boolean =>
       this.fleet.ownerOf(this.neighbours.callIdOf(call) ?? callId) === worker;
-    this.wire.cameBack(isIts, (call) => worker.journal.has(call));
+    const undecided = worker.journal.callIdsUndecided();
+    this.wire.cameBack(isIts, (callId, call) => worker.journal.has(call) || undecided.has(callId));
   }
 
   // The network's ends.

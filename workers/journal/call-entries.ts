@@ -19,6 +19,7 @@ const OVER = 6;
 const GAP = 7;
 const TIME = 8;
 const SOCKETS = 9;
+const UNDECIDED = 10;
 
 const SEED_BYTES = 16;
 const PORT_BYTES = 2;
@@ -49,7 +50,15 @@ export function writeStarted(out: ByteWriter, { id, seed, port, routed, text, pa
 }
 
 export function writeDatagram(out: ByteWriter, call: string, text: string, path: Path): void {
-  out.u8(DATAGRAM);
+  writeMessage(out, DATAGRAM, call, text, path);
+}
+
+export function writeUndecided(out: ByteWriter, id: string, text: string, path: Path): void {
+  writeMessage(out, UNDECIDED, id, text, path);
+}
+
+function writeMessage(out: ByteWriter, kind: number, call: string, text: string, path: Path): void {
+  out.u8(kind);
   out.name(call);
   writePath(out, path);
   out.text(text);
@@ -101,6 +110,8 @@ export function writeEntry(out: ByteWriter, entry: CallEntry): void {
       return writeStarted(out, entry.start);
     case 'datagram':
       return writeDatagram(out, entry.call, entry.text, entry.path);
+    case 'undecided':
+      return writeUndecided(out, entry.call, entry.text, entry.path);
     case 'decision':
       return writeDecision(out, entry.call, entry.decision);
     case 'answered':
@@ -122,7 +133,7 @@ export function writeEntry(out: ByteWriter, entry: CallEntry): void {
 export function callAt(from: ByteReader): string {
   const start = from.at;
   const kind = from.u8();
-  const call = kind <= ANSWERED || kind === OVER ? from.name() : '';
+  const call = kind <= ANSWERED || kind === OVER || kind === UNDECIDED ? from.name() : '';
   from.at = start;
   return call;
 }
@@ -141,10 +152,11 @@ export function skipEntry(from: ByteReader): CallEntry['kind'] {
       from.skipBytes();
       return 'started';
     case DATAGRAM:
+    case UNDECIDED:
       from.skipName();
       skipPath(from);
       from.skipBytes();
-      return 'datagram';
+      return kind === DATAGRAM ? 'datagram' : 'undecided';
     case DECISION:
       from.skipName();
       from.skipBytes();
@@ -187,10 +199,11 @@ export function readEntry(from: ByteReader, at_ms: number, sockets?: readonly nu
         start: { id, seed, port, routed: { flow, param, media }, path, text: from.text() },
       };
     }
-    case DATAGRAM: {
+    case DATAGRAM:
+    case UNDECIDED: {
       const call = from.name();
       const path = readPath(from, sockets);
-      return { kind: 'datagram', at_ms, call, path, text: from.text() };
+      return { kind: kind === DATAGRAM ? 'datagram' : 'undecided', at_ms, call, path, text: from.text() };
     }
     case DECISION: {
       const call = from.name();

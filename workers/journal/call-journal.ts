@@ -15,6 +15,7 @@ import {
   writeOver,
   writeStarted,
   writeTime,
+  writeUndecided,
   writeUnreachable,
 } from './call-entries.js';
 import { compactCalls } from './compact-calls.js';
@@ -65,6 +66,17 @@ export class CallJournal implements Recorder {
     return this.writer.full;
   }
 
+  undecided(id: string, text: string, path: Path): void {
+    this.tellTime();
+    writeUndecided(this.writer.batch, id, text, path);
+  }
+
+  /** No report says so: it counts as heard. */
+  decided(id: string): void {
+    this.tellTime();
+    this.writeOver(id, 0);
+  }
+
   started(_scope: CallScope, start: CallStart): void {
     this.tellTime();
     writeStarted(this.writer.batch, start);
@@ -106,10 +118,7 @@ export class CallJournal implements Recorder {
     if (this.ended.length > 0) {
       this.tellTime();
       const report_seq = this.reports.last_seq();
-      for (const call of this.ended) {
-        writeOver(writer.batch, call, report_seq);
-        this.over_calls.set(call, { report_seq, file: number });
-      }
+      for (const call of this.ended) this.writeOver(call, report_seq);
       this.ended = [];
     }
     if (writer.batch.empty) return;
@@ -129,6 +138,11 @@ export class CallJournal implements Recorder {
     await this.compacting;
     this.commit();
     this.writer.close();
+  }
+
+  private writeOver(call: string, report_seq: number): void {
+    writeOver(this.writer.batch, call, report_seq);
+    this.over_calls.set(call, { report_seq, file: this.writer.number });
   }
 
   private tellTime(): void {

@@ -126,7 +126,7 @@ export function portsInUse(sources: readonly CallSource[], known: ReadonlySet<nu
     for (const entry of livesIn(framesIn(source, () => {}))) {
       if (entry.kind === 'started') calls.set(entry.start.id, entry.start.port);
       else if (entry.kind === 'over') calls.delete(entry.call);
-      else calls.clear();
+      else if (entry.kind === 'gap') calls.clear();
     }
     for (const port of calls.values()) if (!known.has(port)) ports.add(port);
   }
@@ -147,11 +147,14 @@ function callsOf(
   mine: (shard: number) => boolean,
 ): Map<string, number | undefined> {
   const calls = new Map<string, number | undefined>();
+  const begin = (call: string, invite: string): void => {
+    if (mine(shardOf(callIdOf(invite) ?? ''))) calls.set(call, undefined);
+  };
   for (const entry of livesIn(files)) {
     if (entry.kind === 'gap') calls.clear();
-    else if (entry.kind === 'started') {
-      if (mine(shardOf(callIdOf(entry.start.text) ?? ''))) calls.set(entry.start.id, undefined);
-    } else if (calls.has(entry.call)) calls.set(entry.call, entry.report_seq);
+    else if (entry.kind === 'started') begin(entry.start.id, entry.start.text);
+    else if (entry.kind === 'undecided') begin(entry.call, entry.text);
+    else if (calls.has(entry.call)) calls.set(entry.call, entry.report_seq);
   }
   return calls;
 }
@@ -164,18 +167,21 @@ function framesIn({ folder, name }: CallSource, cut: (file: string, bytes: numbe
   return filesOf(folder, name).map(({ path }) => goodFrames(path, (bytes) => cut(path, bytes)));
 }
 
+const LIFE = ['undecided', 'started', 'over', 'gap'] as const;
+type LifeEntry = Extract<CallEntry, { kind: (typeof LIFE)[number] }>;
+
+function isLife(kind: CallEntry['kind']): boolean {
+  return (LIFE as readonly string[]).includes(kind);
+}
+
 /** The entries that say which calls there are. */
-function* livesIn(
-  files: readonly Buffer[],
-): Generator<Extract<CallEntry, { kind: 'started' | 'over' | 'gap' }>> {
+function* livesIn(files: readonly Buffer[]): Generator<LifeEntry> {
   for (const from of inFrames(files)) {
     while (!from.done) {
       const start = from.at;
-      const kind = skipEntry(from);
-      if (kind !== 'started' && kind !== 'over' && kind !== 'gap') continue;
+      if (!isLife(skipEntry(from))) continue;
       from.at = start;
-      const entry = readEntry(from, 0);
-      if (entry.kind === 'started' || entry.kind === 'over' || entry.kind === 'gap') yield entry;
+      yield readEntry(from, 0) as LifeEntry;
     }
   }
 }

@@ -121,6 +121,19 @@ t.test(
   },
 );
 
+t.test('an INVITE that routing decides about comes back until it has decided', async (t) => {
+  const rig = new Rig(t.testdir());
+  const text = 'INVITE sip:a@b SIP/2.0\r\nCall-ID: 1@caller\r\n\r\n';
+  rig.journal.undecided('a-0-1', text, PATH);
+  rig.turn();
+  t.match(rig.recover().inputs, [{ kind: 'undecided', call: 'a-0-1', at_ms: 1_000_000, text, path: PATH }]);
+  t.equal(rig.recover((shard) => shard !== shardOf('1@caller')).calls.size, 0, 'with whoever has its shard');
+  rig.journal.decided('a-0-1');
+  rig.turn();
+  await rig.journal.close();
+  t.same(rig.recover(), { inputs: [], calls: new Set() });
+});
+
 t.test('sockets keep their meaning when their numbers change', async (t) => {
   const rig = new Rig(t.testdir());
   rig.begin('a-0-1');
