@@ -10,7 +10,7 @@ import { type Arrival, Call, FSTAT_ABANDONED, FSTAT_ANSWERED, FSTAT_DISTRIBUTED,
 import { dissuadesArrival } from './estimate.js';
 import { Legs } from './legs.js';
 import { chooseAgent, firstCallFor } from './matching.js';
-import { dequeue, enqueue } from './queue.js';
+import { compareWaiting, dequeue, enqueue } from './queue.js';
 import type { AcdState } from './state.js';
 import { mayTransferTo } from './transfers.js';
 import type { CallState } from './view.js';
@@ -213,6 +213,8 @@ export class Calls {
         agent.match_due = false;
         if (this.acd.internal_dispatching) this.matchAgent(agent);
       }
+      // Of several that came into the queue in one turn the first in its order is served first.
+      if (calls_to_match.length > 1) calls_to_match.sort((a, b) => compareWaiting(b, a));
       while ((call = calls_to_match.pop()) !== undefined) {
         if (call.state === 'queued') this.matchCall(call);
       }

@@ -50,7 +50,9 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** INVITEs that routing has not decided about, each with what is to be done when it has. */
   private readonly undecided = new Map<ServerTx, () => void>();
   /** Those that were so when the recording ended. */
-  private readonly toRoute: { text: string; path: Path }[] = [];
+  private readonly toRoute: { id: string; text: string; path: Path }[] = [];
+  /** These are being asked about again: they were let in before. */
+  private routingAgain = false;
 
   constructor(
     private readonly env: B2buaEnvironment,
@@ -166,7 +168,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
 
   /** Whether anything of the call is still there: itself, a dialog on its way out, an answer not acknowledged. */
   remembers(call: string): boolean {
-    return this.scopes.has(call);
+    return this.scopes.has(call) || this.toRoute.some(({ id }) => id === call);
   }
 
   /** A recorded answer. @returns false when the call has not asked */
@@ -175,15 +177,19 @@ export class B2bua implements TransactionUser<RequestOwner> {
   }
 
   /** Routing was still being asked about that INVITE. */
-  routeAgain(text: string, path: Path): void {
-    this.toRoute.push({ text, path });
+  routeAgain(id: string, text: string, path: Path): void {
+    this.toRoute.push({ id, text, path });
   }
 
   /** Asks again what was being asked when the recording ended. */
   askAgain(): void {
     for (const scope of new Set(this.scopes.values())) scope.askAgain();
-    // They were let in before.
-    for (const { text, path } of this.toRoute.splice(0)) this.layer.receive(text, path);
+    this.routingAgain = true;
+    for (const { id, text, path } of this.toRoute.splice(0)) {
+      this.env.recorder?.decided(id);
+      this.layer.receive(text, path);
+    }
+    this.routingAgain = false;
   }
 
   // The transaction user.
@@ -246,7 +252,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
     const beginning = beginningOf(request);
     if (this.beginnings.has(beginning)) return this.refuse(tx, 482);
     const replaces = request.header('replaces');
-    if (restarting === undefined && replaces === undefined && !this.env.accepting())
+    const isKnown = restarting !== undefined || this.routingAgain;
+    if (!isKnown && replaces === undefined && !this.env.accepting())
       return this.refuse(tx, 503, this.retryAfter());
     const maxForwards = request.maxForwards ?? 70;
     if (maxForwards <= 0) return this.refuse(tx, 483);

@@ -142,7 +142,7 @@ function play(b2bua: B2bua, input: Recorded): boolean {
     case 'started':
       return b2bua.restart(input.start);
     case 'undecided':
-      b2bua.routeAgain(input.text, input.path);
+      b2bua.routeAgain(input.call, input.text, input.path);
       return true;
     case 'datagram':
       b2bua.receive(input.text, input.path);

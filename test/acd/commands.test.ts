@@ -310,6 +310,19 @@ t.test('an agent with chats is released from all of them', async (t) => {
   t.same([c.where('talks'), c.where('rings')], ['ended', 'queued']);
 });
 
+t.test(
+  'of two calls that an agent is released from, the first in the queue goes to who is free',
+  async (t) => {
+    const chats = (id: string, msrp_max_sessions: number) =>
+      agentConfig({ id, msrp_max_sessions, msrp_location: `sip:${id}@chat`, logged_in: id === 'eve' });
+    const c = new Centre([flowConfig()], [chats('eve', 2), chats('kim', 1)]);
+    for (const call of ['first', 'second']) c.arrive(call, 'sales', 'msrp');
+    c.login('kim', true);
+    c.command({ kind: 'release_agent', agent_id: 'eve' });
+    t.same([c.where('first'), c.where('second')], ['toagent kim', 'toagent eve']);
+  },
+);
+
 t.test('an agent provisioned no longer goes when he is released from his last call', async (t) => {
   const c = new Centre([flowConfig()], [ann]);
   c.arrive('a');

@@ -156,8 +156,6 @@ export class World {
       return !this.over.has(input.kind === 'started' ? input.start.id : input.call);
     });
     replay(this.b2bua, env, live);
-    // They are asked about anew, under another name.
-    for (const input of live) if (input.kind === 'undecided') this.over.add(input.call);
     env.goLive();
     this.timers.advance(now_ms);
     this.b2bua.askAgain();
