@@ -280,6 +280,9 @@ export class Wire {
     const known = conversation.servers.get(key);
     if (known === undefined && UNREADABLE.has(status) && conversation.cut.has(key)) return;
     const server = found(known, 'answers a request that came (17.2)');
+    // A copy of what was refused before may be let in by a worker that knows nothing of that: a stranger to its sender.
+    if (server.stale && method === 'INVITE' && status >= 200 && status < 300)
+      conversation.late.set(server.request.fromTag, new Map());
     if (server.stale || server.last === response.text) return;
     must(server.status < 200, 'a final response is the last one (17.2)');
     const { request } = server;
