@@ -13,9 +13,9 @@ const BEGIN_MS = 40;
 /** For so long after the first call there is none: code is cold, a start has left a pile, what is usual is not known. */
 const START_MS = 2000;
 /** While it lasts, waits are kept about this long. */
-const TARGET_MS = 20;
+const TARGET_MS = 10;
 /** Above this none is let in: they would be answered too late. */
-const STOP_MS = 50;
+const STOP_MS = 20;
 /** How the rate of those let in follows, from one window to the next: where all waited too long and not less than
  * before, where the wait is right, and where there was hardly any, which makes bolder the longer that lasts. */
 const LESS = 0.97;
