@@ -1,5 +1,7 @@
 /** The process is killed while a route module decides about a call: the caller, who has his 100, is asked about again. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { Children } from '../../tools/bench/sip/children.js';
@@ -26,7 +28,7 @@ export default async ({ request, ccHandleCall }) => {
 };`;
 
 t.test('a call that a module was deciding about is answered by the next process', async (t) => {
-  const folder = t.testdir({ data: {} });
+  const folder = await mkdtemp(join(tmpdir(), 'sip-acd-undecided-'));
   writeFileSync(join(folder, 'routes.mjs'), moduleIn(folder));
   writeFileSync(join(folder, 'asked'), '');
   const asked = (): string[] => readFileSync(join(folder, 'asked'), 'latin1').split('\n').filter(Boolean);
@@ -37,6 +39,7 @@ t.test('a call that a module was deciding about is answered by the next process'
   t.teardown(async () => {
     await children.close();
     for (const endpoint of [phones, callers, server]) await endpoint.close();
+    await rm(folder, { recursive: true, force: true });
   });
   const media = new MediaServer(server);
   const agent = new Agent(phones, 'bob', { answer_after_ms: 0 });

@@ -205,7 +205,7 @@ const within: Record<
     of: OwnInvite,
     method: 'endFork',
     broken: () => () => {},
-    check: /is acknowledged|outlives its call|an ACK answers|ACK of a repeated 2xx/,
+    check: /is acknowledged|outlives its call|an ACK answers|ACK of a repeated 2xx|answers second/,
   },
 };
 

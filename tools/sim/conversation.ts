@@ -19,6 +19,7 @@ export interface Client {
 
 export interface Answer {
   readonly response: SipResponse;
+  readonly came_ms: number;
   /** The engine's. */
   ack: SipRequest | undefined;
 }

@@ -29,6 +29,8 @@ const HANG_UP_MS = 70_000;
 const QUIET_MS = 80_000;
 /** A request that is no INVITE has an answer after this: it may be carried to the other side first. */
 const ANSWER_MS = 40_000;
+/** What asks nobody is done by then, a worker's death in between included. */
+const SOON_MS = 10_000;
 
 /** What a request is answered with that cannot be read; without a transaction. */
 const UNREADABLE = new Set([400, 505, 513]);
@@ -388,7 +390,14 @@ export class Wire {
     if (status >= 300 || client.status >= 300 || (method !== 'INVITE' && method !== 'UPDATE')) return;
     if (method === 'INVITE') {
       if (conversation.first_tag === '') conversation.first_tag = toTag;
-      if (!client.answers.has(toTag)) client.answers.set(toTag, { response, ack: undefined });
+      const answer = client.answers.get(toTag);
+      if (answer === undefined)
+        client.answers.set(toTag, { response, came_ms: this.now_ms(), ack: undefined });
+      else if (toTag !== conversation.first_tag)
+        must(
+          answer.ack !== undefined || this.now_ms() - answer.came_ms < SOON_MS,
+          'who answers second is acknowledged too (13.2.2.4)',
+        );
     }
     // To a worker that has come back without that call he is a stranger.
     if (conversation.dialogs.has(toTag) || !conversation.late.has(toTag))
