@@ -1,3 +1,4 @@
+/** The engine: starts threads, journals and sockets in order, brings calls back, watches, and stops them in order. */
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { Command, CommandResult, EngineEvent } from '../core/acd/commands.js';
