@@ -1,4 +1,4 @@
-/** How much memory the threads on a call's path have for what is young. */
+/** How much memory the threads on a call's path have. */
 import type { ResourceLimits } from 'node:worker_threads';
 
 /**
@@ -7,4 +7,13 @@ import type { ResourceLimits } from 'node:worker_threads';
  */
 const YOUNG_MB = 12;
 
-export const THREAD_LIMITS: ResourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
+/**
+ * Room for some 200,000 calls, MB. V8 lets a heap grow to four times what the last collection has left where its limit
+ * is above 2 GB, to half of that below: after a burst of calls a thread would keep hundreds of MB that it does not need.
+ */
+const OLD_MB = 2_000;
+
+export const THREAD_LIMITS: ResourceLimits = {
+  maxYoungGenerationSizeMb: YOUNG_MB,
+  maxOldGenerationSizeMb: OLD_MB,
+};

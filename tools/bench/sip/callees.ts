@@ -47,7 +47,7 @@ export async function startCallees(
   const queue = await Sipp.callees(children, folder, 'agent', 'queue');
   const flow: FlowSeed = { flowid: FLOW, skill: FLOW, message_queue: queue.uri('queue') };
   if (scenario === 'queue') {
-    const desks = await Desks.open(count);
+    const desks = await Desks.open(children, folder, count);
     return { flow, agents: desks.seeds(FLOW), sipps: [queue], refusing: undefined, desks };
   }
   const answering = await Sipp.callees(children, folder, 'agent');

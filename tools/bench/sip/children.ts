@@ -1,5 +1,5 @@
 /** The processes that a benchmark starts: none outlives it, however it ends. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +14,8 @@ const TAIL_CHARACTERS = 2_000;
 
 export interface Child {
   pid: number;
+  /** For messages to and from one that talks. */
+  process: ChildProcess;
   /** Exit code, -1 after a signal; undefined while it runs. */
   code: number | undefined;
   /** Resolves to the exit code. */
@@ -39,18 +41,19 @@ export class Children {
   }
 
   /**
-   * Starts a program with its standard error in `log`.
+   * Starts a program with its standard error in `log`; one of Node's that `talks` gets a channel for messages.
    * @throws {@link BenchError} when it cannot be started
    */
   async start(
     program: string,
     args: readonly string[],
     log: string,
-    options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+    { talks, ...options }: { cwd?: string; env?: NodeJS.ProcessEnv; talks?: boolean } = {},
   ): Promise<Child> {
     const file = openSync(log, 'w');
     // A group of its own: Ctrl-C reaches the benchmark, which ends its children in order.
-    const started = spawn(program, args, { ...options, stdio: ['ignore', 'ignore', file], detached: true });
+    const stdio: StdioOptions = ['ignore', 'ignore', file, ...(talks ? (['ipc'] as const) : [])];
+    const started = spawn(program, args, { ...options, stdio, detached: true });
     closeSync(file);
     await new Promise<void>((resolve, reject) => {
       started.once('spawn', resolve);
@@ -62,6 +65,7 @@ export class Children {
     const pid = started.pid!;
     const child: Child = {
       pid,
+      process: started,
       code: undefined,
       tail: () => readFileSync(log, 'utf8').slice(-TAIL_CHARACTERS).trim(),
       ended: new Promise((resolve) => {

@@ -1,75 +1,63 @@
-/** Agents in this process, each at a socket of his own, who note how long they waited for their next call. */
-
-import { Agent } from '../../endpoints/agent.js';
-import { Endpoint } from '../../endpoints/endpoint.js';
-import { EventLog, type LogEntry } from '../../endpoints/log.js';
+/** Agents in a process of their own, each at a socket of his own, who note how long they waited for their next call. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { AgentSeed } from '../../provision.js';
+import { BenchError, type Child, type Children } from './children.js';
 
 /** From the answer to the agent's BYE; one who hangs up within a second has refused the call. */
 export const TALK_MS = 1_100;
 
-/** Notes each pair of a BYE sent and the INVITE that follows at the same socket; keeps nothing else. */
-class GapLog extends EventLog {
-  private bye_ms: number | undefined;
+const PROGRAM = fileURLToPath(new URL('./desk-process.js', import.meta.url));
+/** Short collections, and no thread that works on them beside the engine's. */
+const NODE_OPTIONS = ['--single-threaded-gc', '--max-semi-space-size=1'];
 
-  constructor(private readonly gaps_ms: number[]) {
-    super();
-  }
-
-  override add(entry: LogEntry): void {
-    if (entry.status !== 0 || entry.again) return;
-    if (entry.what === 'sent' && entry.method === 'BYE') this.bye_ms = entry.at_ms;
-    else if (entry.what === 'received' && entry.method === 'INVITE' && this.bye_ms !== undefined) {
-      this.gaps_ms.push(entry.at_ms - this.bye_ms);
-      this.bye_ms = undefined;
-    }
-  }
+/** What the process is started with, as JSON. */
+export interface DeskTask {
+  count: number;
+  talk_ms: number;
 }
+/** All gaps since it was asked the last time. */
+export interface DeskQuestion {
+  kind: 'gaps';
+}
+export type DeskAnswer = { kind: 'open'; uris: string[] } | { kind: 'gaps'; gaps_ms: number[] };
 
 export class Desks {
   private constructor(
-    private readonly endpoints: readonly Endpoint[],
-    private readonly agents: readonly Agent[],
-    private readonly gaps_ms: number[],
+    private readonly child: Child,
+    private readonly uris: readonly string[],
   ) {}
 
   /** Opens so many, each on a free port. */
-  static async open(count: number): Promise<Desks> {
-    const gaps_ms: number[] = [];
-    const endpoints: Endpoint[] = [];
-    try {
-      for (let index = 0; index < count; index++)
-        endpoints.push(await Endpoint.open({ name: `desk${index}`, log: new GapLog(gaps_ms) }));
-    } catch (error) {
-      for (const endpoint of endpoints) await endpoint.close();
-      throw error;
-    }
-    const temper = { answer_after_ms: 0, hangup_after_ms: TALK_MS };
-    const agents = endpoints.map((endpoint, index) => new Agent(endpoint, `agent${index}`, temper));
-    return new Desks(endpoints, agents, gaps_ms);
+  static async open(children: Children, folder: string, count: number): Promise<Desks> {
+    const task: DeskTask = { count, talk_ms: TALK_MS };
+    const args = [...NODE_OPTIONS, PROGRAM, JSON.stringify(task)];
+    const child = await children.start(process.execPath, args, join(folder, 'desks.log'), { talks: true });
+    const answer = await nextAnswer(child);
+    if (answer.kind !== 'open') throw new BenchError('the desks speak before they are open');
+    return new Desks(child, answer.uris);
   }
 
   /** Their rows: logged in. */
   seeds(skill: string): AgentSeed[] {
-    return this.agents.map((agent) => ({
-      agentid: agent.name,
-      location: agent.uri,
-      skills: skill,
-      logstate: 1,
+    return this.uris.map((location, index) => ({
+      ...{ agentid: `agent${index}`, location, skills: skill, logstate: 1 },
     }));
   }
 
-  /** Forgets what was measured so far. */
-  forget(): void {
-    this.gaps_ms.length = 0;
+  /** From each BYE to the next INVITE since the last look, ms, in order of time. */
+  async takeGaps_ms(): Promise<number[]> {
+    const answered = nextAnswer(this.child);
+    this.child.process.send({ kind: 'gaps' } satisfies DeskQuestion);
+    const answer = await answered;
+    if (answer.kind !== 'gaps') throw new BenchError('the desks do not answer what they were asked');
+    return answer.gaps_ms;
   }
+}
 
-  /** From each BYE to the next INVITE, ms, in order of size. */
-  sortedGaps_ms(): number[] {
-    return [...this.gaps_ms].sort((a, b) => a - b);
-  }
-
-  async close(): Promise<void> {
-    for (const endpoint of this.endpoints) await endpoint.close();
-  }
+function nextAnswer(child: Child): Promise<DeskAnswer> {
+  return new Promise((resolve, reject) => {
+    child.process.once('message', (message) => resolve(message as DeskAnswer));
+    void child.ended.then(() => reject(new BenchError(`the desks are gone: ${child.tail()}`)));
+  });
 }

@@ -68,10 +68,9 @@ export async function benchLoad(options: LoadOptions, say: (text: string) => voi
   const folder = await mkdtemp(join(tmpdir(), 'sip-acd-bench-'));
   const data_dir = join(folder, 'data');
   let database: BenchDatabase | undefined;
-  let callees: Callees | undefined;
   try {
     database = await prepareDatabase(options.db, data_dir);
-    callees = await startCallees(children, folder, options);
+    const callees = await startCallees(children, folder, options);
     const { flow, agents } = callees;
     await database.seedBefore(flow, agents);
     const engine = await EngineProcess.start(children, {
@@ -81,7 +80,6 @@ export async function benchLoad(options: LoadOptions, say: (text: string) => voi
     if (await database.seedAfter(flow, agents)) await engine.mi('cc_reload');
     return await measure(options, { children, folder, engine, database, callees }, say);
   } finally {
-    await callees?.desks?.close();
     await children.close();
     await database?.drop();
     await rm(folder, { recursive: true, force: true });
@@ -113,9 +111,11 @@ async function measure(
   // As many calls are under way at one end of the measured time as at the other.
   await children.until(over, warmup * 1000);
   const start = await cpuOf(engine, database);
-  callees.desks?.forget();
+  // What began before does not count.
+  await callees.desks?.takeGaps_ms();
   await children.until(over, duration * 1000);
   const end = await cpuOf(engine, database);
+  const gaps_ms = (await callees.desks?.takeGaps_ms())?.sort((a, b) => a - b);
   const load_average = loadavg()[0] as number;
   const ended = await children.until(over, (limit_s + LIMIT_SLACK_S) * 1000);
   engine.mustRun();
@@ -158,7 +158,6 @@ async function measure(
   const times_ms = answers.map(({ took_ms }) => took_ms).sort((a, b) => a - b);
   const span_s = answers.length === 0 ? 0 : (last(answers) - first(answers)) / 1000;
   const measured = (rate * (end.at_ms - start.at_ms)) / 1000;
-  const gaps_ms = callees.desks?.sortedGaps_ms();
   return {
     scenario,
     rate,

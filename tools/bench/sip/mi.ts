@@ -62,11 +62,11 @@ export async function benchMi(options: MiOptions, say: (text: string) => void): 
   const children = new Children();
   const folder = await mkdtemp(join(tmpdir(), 'sip-acd-bench-'));
   const data_dir = join(folder, 'data');
-  const desks = await Desks.open(DESKS);
   let database: BenchDatabase | undefined;
   try {
     database = await prepareDatabase(options.db, data_dir);
     const queue = await Sipp.callees(children, folder, 'agent', 'queue');
+    const desks = await Desks.open(children, folder, DESKS);
     const flow = { flowid: FLOW, skill: FLOW, message_queue: queue.uri('queue') };
     const idle = Array.from({ length: Math.max(0, options.agents - DESKS) }, (_, n) => {
       return { agentid: `idle${n}`, location: queue.uri(`idle${n}`), skills: 'other', logstate: 1 };
@@ -82,7 +82,6 @@ export async function benchMi(options: MiOptions, say: (text: string) => void): 
     await fill(options, children, folder, engine);
     return await measure(options, children, engine, desks, say);
   } finally {
-    await desks.close();
     await children.close();
     await database?.drop();
     await rm(folder, { recursive: true, force: true });
@@ -129,9 +128,9 @@ async function measure(
   for (let turn = 0; turn < TURNS; turn++) {
     const poller = turn % 2 === 1 ? startPoller(engine, options.miPoll, answers) : undefined;
     // What begins in a turn belongs to it.
-    desks.forget();
+    await desks.takeGaps_ms();
     await children.pause((options.duration * 1000) / TURNS);
-    (poller === undefined ? alone : polled).push(...desks.sortedGaps_ms());
+    (poller === undefined ? alone : polled).push(...(await desks.takeGaps_ms()));
     if (poller !== undefined) {
       poller.postMessage('stop');
       await once(poller, 'exit');
