@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { bootThreads, endThreads } from '../workers/boot.js';
 import type { Config } from '../workers/config.js';
+import { lowerHelpers } from '../workers/priority.js';
 import type { Engine } from '../workers/supervisor.js';
 
 /** Adds the command `start`. */
@@ -28,6 +29,7 @@ export function registerStart(program: Command): void {
 
 /** The code for it is loaded while the threads load theirs. */
 async function bootEngine(file: string | undefined): Promise<Engine> {
+  lowerHelpers();
   const threads = bootThreads();
   let config: Config;
   try {
