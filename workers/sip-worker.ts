@@ -39,8 +39,9 @@ import { Soundings } from './soundings.js';
 import { now_ms, Turns } from './turn.js';
 
 const DRAIN_AT_ONCE = 512;
-/** With so many datagrams and decisions a second the worker pauses for so long between turns. */
-const PAUSED_FROM_PER_S = 1000;
+/** With so many datagrams and decisions a second the worker pauses for so long between turns; with fewer a free agent
+ * would wait for what nobody is short of. */
+const PAUSED_FROM_PER_S = 5000;
 const PAUSE_MS = 1;
 /** All calls that come back report at once. */
 const MAX_SPILLED = 4_000_000;
