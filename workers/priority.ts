@@ -8,9 +8,20 @@ const LOWEST = 19;
  * V8's helpers (marking, compiling) give way to all other threads: four of them at work take both cores of two from a
  * SIP worker for 20 ms. To be called before the process starts a thread of its own, while theirs are the only ones.
  * Linux knows threads with a priority of their own; elsewhere nothing happens.
+ * @returns the threads that give way
  */
-export function lowerHelpers(): void {
-  if (process.platform !== 'linux') return;
-  for (const thread of readdirSync('/proc/self/task').map(Number))
-    if (thread !== process.pid) setPriority(thread, LOWEST);
+export function lowerHelpers(): number[] {
+  if (process.platform !== 'linux') return [];
+  const others = readdirSync('/proc/self/task').map(Number);
+  return others.filter((thread) => thread !== process.pid && lower(thread));
+}
+
+/** False where the system does not allow it, or the thread has ended: calls are served all the same. */
+function lower(thread: number): boolean {
+  try {
+    setPriority(thread, LOWEST);
+    return true;
+  } catch {
+    return false;
+  }
 }
