@@ -1,17 +1,17 @@
 /** The engine: starts threads, journals and sockets in order, brings calls back, watches, and stops them in order. */
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { Command, CommandResult } from '../core/acd/commands.js';
+import type { Command, CommandResult, EngineEvent } from '../core/acd/commands.js';
 import type { Provisioning } from '../core/acd/provisioning.js';
-import { createDoorbell } from '../ipc/doorbell.js';
-import { createEventInterest } from '../ipc/event-interest.js';
-import { createLink, type LinkDescriptor } from '../ipc/link.js';
-import { createTables, openTables, type TablesDescriptor } from '../ipc/tables.js';
+import { eventCodec } from '../ipc/catalogue.js';
+import { createDoorbell, DoorbellListener } from '../ipc/doorbell.js';
+import { createEventInterest, EventInterest } from '../ipc/event-interest.js';
+import { createLink, LinkReader } from '../ipc/link.js';
+import { createTables, openTables } from '../ipc/tables.js';
 import type { SqlOptions } from '../sql/options.js';
 import { expandListen, type ListenAddress } from './addresses.js';
 import { type BootedThreads, bootThreads } from './boot.js';
 import type { Config } from './config.js';
-import type { HostPort } from './config-values.js';
 import { type DataLock, lockDataFolder } from './data-lock.js';
 import type {
   DispatcherHeard,
@@ -22,8 +22,7 @@ import type {
 import { beginGeneration, completeGeneration } from './journal/files.js';
 import { callSources } from './journal/recover-calls.js';
 import { createLogger } from './log.js';
-import { serveControl } from './mi/control-port.js';
-import type { MiThreadData } from './mi/mi-thread.js';
+import type { Mi } from './mi/server.js';
 import { sharedTableView } from './mi/shared-table-view.js';
 import type { EngineView } from './mi/source.js';
 import { ownAddresses, transferPolicy } from './own-addresses.js';
@@ -39,6 +38,8 @@ import { journalName, WorkerFleet } from './worker-fleet.js';
 
 const EVENT_LINK_BYTES = 1024 * 1024;
 const DRAIN_POLL_MS = 50;
+/** Events are for people and dashboards. */
+const EVENTS_MAX_SLEEP_MS = 20;
 
 export interface Engine {
   /** Where MI answers. */
@@ -82,7 +83,7 @@ class Supervisor {
   private readonly listen: ListenAddress[];
   private readonly doorbells = {
     dispatcher: createDoorbell(),
-    mi: createDoorbell(),
+    control: createDoorbell(),
   };
   private readonly eventInterest = createEventInterest();
   private lock: DataLock | undefined = undefined;
@@ -99,8 +100,9 @@ class Supervisor {
   private readonly served = new Promise<void>((resolve) => {
     this.serve = resolve;
   });
-  private mi: ThreadPeer | undefined = undefined;
+  private mi: Mi | undefined = undefined;
   private view: EngineView | undefined = undefined;
+  private eventBell: DoorbellListener | undefined = undefined;
   private stopping: Promise<void> | undefined = undefined;
   private reloading: Promise<CommandResult> = Promise.resolve({ ok: true });
   private finish: { resolve(): void; reject(error: Error): void } = { resolve() {}, reject() {} };
@@ -136,7 +138,7 @@ class Supervisor {
     this.lock = await lockDataFolder(config.data_dir);
     this.fleet.boot();
 
-    const events = createLink('dispatcher to management', EVENT_LINK_BYTES, this.doorbells.mi);
+    const events = createLink('dispatcher to control', EVENT_LINK_BYTES, this.doorbells.control);
     const tables = createTables(config.sip.max_calls);
     await this.startRoutes(tables);
     const generations = beginGeneration(config.data_dir);
@@ -177,21 +179,18 @@ class Supervisor {
     const prepared = this.fleet.prepare(sources, generations.next, ports, heard, this.routes);
     for (const later of [heard, ready, prepared]) later.catch(() => {});
     const recovered = (await Promise.race([ready, prepared.then(() => ready)])) as unknown as DispatcherReady;
-    // Its code is loaded only now, while workers are busy still: nobody waits for it.
-    const mi = this.startMi(events, tables);
+    // Loaded only now, while workers are busy still: nobody waits for it.
+    const { startMi } = await import('./mi/server.js');
     await this.startStore(generations.next, recovered);
     await prepared;
     completeGeneration(generations);
     const calls = await this.fleet.go(this.dispatcher);
-    this.view = sharedTableView(openTables(tables), now_ms);
-    const listening = mi.once('listening');
-    mi.tell({ kind: 'go' });
-    const mi_address = (await listening).address as HostPort;
+    await this.startControl(startMi, events, tables);
     const { listen } = this;
     this.log.info(
       {
         sip: listen.map(({ address, port }) => `udp:${address}:${port}`),
-        mi: mi_address,
+        mi: this.mi?.address,
         workers: config.sip.workers,
         flows: [...(this.view?.flows() ?? [])].length,
         agents: [...(this.view?.agents() ?? [])].length,
@@ -201,7 +200,7 @@ class Supervisor {
     );
     this.serve();
     return {
-      mi_address,
+      mi_address: this.mi?.address ?? { host: '', port: 0 },
       sip_addresses: listen,
       stop: (options) => this.stop(options?.drain ?? true),
       command: (command) => this.command(command),
@@ -217,7 +216,8 @@ class Supervisor {
   /** Undoes what a failed start has done so far. */
   async abort(): Promise<void> {
     this.stopping = Promise.resolve();
-    await this.mi?.terminate();
+    this.eventBell?.close();
+    await this.mi?.close();
     this.fleet.order({ kind: 'stop' });
     await this.fleet.close();
     await this.routes?.close();
@@ -309,26 +309,28 @@ class Supervisor {
     });
   }
 
-  /** The thread of the management interface, which listens when it is told to. */
-  private startMi(events: LinkDescriptor, tables: TablesDescriptor): ThreadPeer {
+  private async startControl(
+    startMi: typeof import('./mi/server.js').startMi,
+    events: ReturnType<typeof createLink>,
+    tables: ReturnType<typeof createTables>,
+  ): Promise<void> {
     const { config } = this;
-    const { port1, port2 } = new MessageChannel();
-    serveControl(port1, { reload: () => this.reload(), command: (command) => this.command(command) });
-    const data: MiThreadData = {
-      ...config.mi,
-      log_level: config.log.level,
-      tables,
-      events,
-      event_interest: this.eventInterest,
-      doorbell: this.doorbells.mi,
-      control: port2,
-    };
-    const options = { workerData: data, name: 'mi', transferList: [port2] };
-    this.mi = this.watched(
-      'mi',
-      new ThreadPeer(new Worker(new URL('./mi/mi-thread.js', import.meta.url), options)),
+    this.view = sharedTableView(openTables(tables), now_ms);
+    const interest = new EventInterest(this.eventInterest);
+    this.mi = await startMi({
+      listen: config.mi.listen,
+      token: config.mi.token,
+      view: this.view,
+      interest: (kind, wanted) => interest.set(kind, wanted),
+      control: { reload: () => this.reload(), command: (command) => this.command(command) },
+      log: createLogger('mi', config.log.level),
+    });
+    const reader = new LinkReader<EngineEvent>(events, eventCodec);
+    this.eventBell = new DoorbellListener(
+      this.doorbells.control,
+      () => reader.drain((event) => this.mi?.raise(event), 256) >= 256,
+      { max_sleep_ms: EVENTS_MAX_SLEEP_MS },
     );
-    return this.mi;
   }
 
   private stop(drain: boolean): Promise<void> {
@@ -360,7 +362,8 @@ class Supervisor {
     await this.routes?.close();
     await this.dispatcher.ask({ stop: true });
     await this.dispatcher.ended;
-    await this.mi?.stop();
+    this.eventBell?.close();
+    await this.mi?.close();
     await this.store?.stop();
   }
 
