@@ -9,10 +9,11 @@ import { loadConfig } from '../../workers/config.js';
 import { startEngine } from '../../workers/supervisor.js';
 import { Agent } from '../endpoints/agent.js';
 import { Endpoint } from '../endpoints/endpoint.js';
-import { EventLog, type LogEntry } from '../endpoints/log.js';
+import { EventLog } from '../endpoints/log.js';
 import { MediaServer } from '../endpoints/media.js';
 import { freeUdpPorts } from '../ports.js';
 import { seedDatabase } from '../provision.js';
+import { GapLog } from './gap-log.js';
 
 const HOST = '127.0.0.1';
 /** An agent who hangs up within a second has refused the call: he talks a little longer. */
@@ -36,24 +37,6 @@ export interface DeliveryFigures {
   bye_to_invite_max_ms: number;
 }
 
-/** Notes each pair of a BYE sent and the INVITE that follows at the same socket. */
-class DeliveryLog extends EventLog {
-  private bye_ms: number | undefined;
-
-  constructor(private readonly gaps_ms: number[]) {
-    super();
-  }
-
-  override add(entry: LogEntry): void {
-    if (entry.status !== 0 || entry.again) return;
-    if (entry.what === 'sent' && entry.method === 'BYE') this.bye_ms = entry.at_ms;
-    else if (entry.what === 'received' && entry.method === 'INVITE' && this.bye_ms !== undefined) {
-      this.gaps_ms.push(entry.at_ms - this.bye_ms);
-      this.bye_ms = undefined;
-    }
-  }
-}
-
 /** Keeps nothing. */
 class NoLog extends EventLog {
   override add(): void {}
@@ -68,7 +51,7 @@ export async function benchDelivery(options: DeliveryOptions): Promise<DeliveryF
   const callers = await Endpoint.open({ name: 'callers', log });
   const desks = await Promise.all(
     Array.from({ length: options.agents }, (_, index) =>
-      Endpoint.open({ name: `desk${index}`, log: new DeliveryLog(gaps_ms) }),
+      Endpoint.open({ name: `desk${index}`, log: new GapLog(gaps_ms) }),
     ),
   );
   new MediaServer(media);

@@ -4,28 +4,14 @@
  */
 import { hangupAfter } from '../../endpoints/agent.js';
 import { Endpoint } from '../../endpoints/endpoint.js';
-import { EventLog, type LogEntry } from '../../endpoints/log.js';
+import { GapLog } from '../gap-log.js';
 import type { DeskAnswer, DeskQuestion, DeskTask } from './desks.js';
 
 /** From each BYE to the next INVITE at the same socket, ms. */
 const gaps_ms: number[] = [];
 
-/** Notes each pair of a BYE sent and the INVITE that follows; keeps nothing else. */
-class GapLog extends EventLog {
-  private bye_ms: number | undefined;
-
-  override add(entry: LogEntry): void {
-    if (entry.status !== 0 || entry.again) return;
-    if (entry.what === 'sent' && entry.method === 'BYE') this.bye_ms = entry.at_ms;
-    else if (entry.what === 'received' && entry.method === 'INVITE' && this.bye_ms !== undefined) {
-      gaps_ms.push(entry.at_ms - this.bye_ms);
-      this.bye_ms = undefined;
-    }
-  }
-}
-
 async function openDesk(name: string, talk_ms: number): Promise<string> {
-  const endpoint = await Endpoint.open({ name, log: new GapLog() });
+  const endpoint = await Endpoint.open({ name, log: new GapLog(gaps_ms) });
   endpoint.serve(name, (call) => {
     call.ring();
     call.accept();

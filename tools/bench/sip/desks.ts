@@ -47,9 +47,8 @@ export class Desks {
 
   /** From each BYE to the next INVITE since the last look, ms, in order of time. */
   async takeGaps_ms(): Promise<number[]> {
-    const answered = nextAnswer(this.child);
     this.child.process.send({ kind: 'gaps' } satisfies DeskQuestion);
-    const answer = await answered;
+    const answer = await nextAnswer(this.child);
     if (answer.kind !== 'gaps') throw new BenchError('the desks do not answer what they were asked');
     return answer.gaps_ms;
   }
