@@ -41,8 +41,6 @@ export interface Numbered<T> {
   message: T;
 }
 
-type Values = Record<string, unknown>;
-
 interface Field {
   readonly name: string;
   readonly spec: 'boolean' | 'number' | 'text' | 'text?' | 'name';
@@ -51,21 +49,25 @@ interface Field {
   readonly name_of: readonly (string | undefined)[];
 }
 
-interface Variant {
-  readonly kind: string;
-  readonly fields: readonly Field[];
+/** One kind of message. */
+interface Variant<T> {
   /** The array that is packed, used again for each message. */
   readonly positions: unknown[];
+  /** Puts the fields of a message in that array. */
+  readonly fill: (positions: unknown[], message: T) => void;
+  /** The message that such an array says. @throws AssertionError when a field is none */
+  readonly read: (positions: unknown[], where: string) => T;
 }
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
 const REUSE = REUSE_BUFFER_MODE | RESET_BUFFER_MODE;
 const FIRST_FIELD = 2;
+const TYPE_OF = { boolean: 'boolean', number: 'number', text: 'string', 'text?': 'string' } as const;
 
 /** Turns messages of type T into bytes and back. */
 export class Codec<T> {
-  private readonly by_kind = new Map<string, Variant>();
-  private readonly by_number: (Variant | undefined)[] = [];
+  private readonly by_kind = new Map<string, Variant<T>>();
+  private readonly by_number: (Variant<T> | undefined)[] = [];
 
   /** @internal use {@link unionCodec} */
   constructor(variants: readonly { kind: string; number: number; fields: object }[]) {
@@ -74,7 +76,7 @@ export class Codec<T> {
       const list = Object.entries(fields).map(([name, spec]) => field(name, spec));
       const positions = new Array<unknown>(FIRST_FIELD + list.length).fill(0);
       positions[0] = number;
-      const variant = { kind, fields: list, positions };
+      const variant: Variant<T> = { positions, ...compile<T>(kind, list) };
       this.by_kind.set(kind, variant);
       this.by_number[number] = variant;
     }
@@ -82,16 +84,11 @@ export class Codec<T> {
 
   /** The bytes of a message, valid until the next call of any codec in this thread. */
   encode(seq: number, message: T): EncodedBytes {
-    const values = message as Values;
-    const variant = this.by_kind.get(values.kind as string);
+    const variant = this.by_kind.get((message as { kind: string }).kind);
     assert(variant !== undefined, 'the catalogue knows every kind that is sent');
-    const { fields, positions } = variant;
+    const { positions } = variant;
     positions[1] = seq;
-    for (let i = 0; i < fields.length; i++) {
-      const { name, spec, number_of } = fields[i]!;
-      const value = values[name];
-      positions[FIRST_FIELD + i] = spec === 'name' ? number_of[value as string] : value;
-    }
+    variant.fill(positions, message);
     return packr.pack(positions, REUSE) as EncodedBytes;
   }
 
@@ -113,33 +110,39 @@ export class Codec<T> {
     const seq: unknown = positions[1];
     if (variant === undefined || typeof seq !== 'number')
       return corrupt(where, 'has no known kind and number');
-    const { kind, fields } = variant;
-    if (positions.length !== FIRST_FIELD + fields.length) return corrupt(where, 'lacks fields');
-    const values: Values = { kind };
-    for (let i = 0; i < fields.length; i++) {
-      const { name, spec, name_of } = fields[i]!;
-      const value: unknown = positions[FIRST_FIELD + i];
-      let ok: boolean;
-      let result: unknown = value;
-      switch (spec) {
-        case 'text':
-          ok = typeof value === 'string';
-          break;
-        case 'text?':
-          ok = typeof value === 'string' || value === null;
-          if (value === null) result = undefined;
-          break;
-        case 'name':
-          ok = (result = name_of[value as number]) !== undefined;
-          break;
-        default:
-          ok = typeof value === spec;
-      }
-      if (!ok) return corrupt(where, `has a bad ${name}`);
-      values[name] = result;
-    }
-    return { seq, message: values as T };
+    if (positions.length !== variant.positions.length) return corrupt(where, 'lacks fields');
+    return { seq, message: variant.read(positions, where) };
   }
+}
+
+/**
+ * What fills and reads the array of a kind, written out and compiled: a loop over names costs several times as much,
+ * and what it builds field by field costs its readers more as well. The names are the catalogue's.
+ */
+function compile<T>(kind: string, fields: readonly Field[]): Pick<Variant<T>, 'fill' | 'read'> {
+  const fills: string[] = [];
+  const checks: string[] = [];
+  const values = [`kind: '${kind}'`];
+  for (const [index, { name, spec }] of fields.entries()) {
+    const place = `positions[${FIRST_FIELD + index}]`;
+    const value = `v${index}`;
+    const named = spec === 'name';
+    fills.push(`${place} = ${named ? `fields[${index}].number_of[message.${name}]` : `message.${name}`};`);
+    checks.push(`let ${value} = ${named ? `fields[${index}].name_of[${place}]` : place};`);
+    if (spec === 'text?') checks.push(`if (${value} === null) ${value} = undefined; else`);
+    const wrong = named ? `${value} === undefined` : `typeof ${value} !== '${TYPE_OF[spec]}'`;
+    checks.push(`if (${wrong}) corrupt(where, 'has a bad ${name}');`);
+    values.push(`${name}: ${value}`);
+  }
+  const read = [...checks, `return { ${values.join(', ')} };`];
+  return new Function(
+    'fields',
+    'corrupt',
+    `return {
+      fill(positions, message) { ${fills.join('\n')} },
+      read(positions, where) { ${read.join('\n')} },
+    };`,
+  )(fields, corrupt) as Pick<Variant<T>, 'fill' | 'read'>;
 }
 
 /** A codec for a union of kinds. */

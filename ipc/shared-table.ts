@@ -140,8 +140,6 @@ export interface TableReader<Row> {
 export interface TableWriter<Row> extends TableReader<Row> {
   /** Writes all columns. Text too long for its column is cut. */
   write(row: number, values: Row): void;
-  /** Writes some columns of a row that is not empty. */
-  patch(row: number, values: Partial<Row>): void;
   /** Makes the row empty. */
   clear(row: number): void;
 }
@@ -149,12 +147,10 @@ export interface TableWriter<Row> extends TableReader<Row> {
 /** Both ends of a table: the owner uses the type {@link TableWriter}, everybody else {@link TableReader}. */
 export class SharedTable<Row extends object> implements TableWriter<Row> {
   readonly rows: number;
-  private readonly places: readonly Place[];
-  private readonly by_name: ReadonlyMap<string, Place>;
   private readonly row_bytes: number;
+  private readonly code: RowCode<Row>;
+  private readonly memory: Memory;
   private readonly words: Int32Array;
-  private readonly numbers: Float64Array;
-  private readonly bytes: Buffer;
   private busy = 0;
 
   constructor(columns: Columns<Row>, descriptor: TableDescriptor) {
@@ -162,12 +158,14 @@ export class SharedTable<Row extends object> implements TableWriter<Row> {
     const { rows, memory } = descriptor;
     assert(memory.byteLength === HEADER_BYTES + rows * layout.row_bytes, 'a table is opened as it was made');
     this.rows = rows;
-    this.places = layout.places;
-    this.by_name = new Map(layout.places.map((place) => [place.name, place]));
     this.row_bytes = layout.row_bytes;
+    this.code = compile(layout.places);
     this.words = new Int32Array(memory);
-    this.numbers = new Float64Array(memory);
-    this.bytes = Buffer.from(memory);
+    this.memory = {
+      words: this.words,
+      numbers: new Float64Array(memory),
+      bytes: Buffer.from(memory),
+    };
   }
 
   get high_water(): number {
@@ -185,7 +183,7 @@ export class SharedTable<Row extends object> implements TableWriter<Row> {
     for (let tries = 0; tries < READ_TRIES; tries++) {
       const before = Atomics.load(words, word);
       if ((before & 1) !== 0) continue;
-      const values = words[word + 1] === 0 ? undefined : this.decode(base);
+      const values = words[word + 1] === 0 ? undefined : this.code.take(this.memory, base);
       if (Atomics.compareExchange(words, word, before, before) === before) return values;
     }
     this.busy++;
@@ -206,26 +204,11 @@ export class SharedTable<Row extends object> implements TableWriter<Row> {
   write(row: number, values: Row): void {
     const base = this.base(row);
     const word = base >> 2;
-    const source = values as Record<string, unknown>;
     Atomics.add(this.words, word, 1);
-    for (const place of this.places) this.put(base, place, source[place.name]);
+    this.code.put(this.memory, base, values);
     this.words[word + 1] = 1;
     Atomics.add(this.words, word, 1);
     if (row >= this.words[0]!) Atomics.store(this.words, 0, row + 1);
-  }
-
-  patch(row: number, values: Partial<Row>): void {
-    const base = this.base(row);
-    const word = base >> 2;
-    assert(this.words[word + 1] === 1, 'only a row that is not empty is patched');
-    const source = values as Record<string, unknown>;
-    Atomics.add(this.words, word, 1);
-    for (const name in source) {
-      const place = this.by_name.get(name);
-      assert(place !== undefined, 'a column is one of the table');
-      this.put(base, place, source[name]);
-    }
-    Atomics.add(this.words, word, 1);
   }
 
   clear(row: number): void {
@@ -241,70 +224,87 @@ export class SharedTable<Row extends object> implements TableWriter<Row> {
     assert(Number.isInteger(row) && row >= 0 && row < this.rows, 'a row has a number that the table has');
     return HEADER_BYTES + row * this.row_bytes;
   }
+}
 
-  private put(base: number, place: Place, value: unknown): void {
-    const at = base + place.offset;
-    switch (place.type) {
+/** A table's memory as its rows are written and read. */
+interface Memory {
+  readonly words: Int32Array;
+  readonly numbers: Float64Array;
+  readonly bytes: Buffer;
+}
+
+interface RowCode<Row> {
+  /** Puts all columns in the row that starts at `base`. */
+  put(memory: Memory, base: number, row: Row): void;
+  /** The row as it stands, perhaps torn: the caller checks the sequence word and drops it then. */
+  take(memory: Memory, base: number): Row;
+}
+
+/**
+ * What writes and reads a row, written out and compiled: a loop over columns costs several times as much. The names
+ * are those of the code's own columns.
+ */
+function compile<Row>(places: readonly Place[]): RowCode<Row> {
+  const puts: string[] = [];
+  const takes: string[] = [];
+  for (const [index, { name, type, offset, length_offset, bytes }] of places.entries()) {
+    const at = `base + ${offset}`;
+    const value = `row.${name}`;
+    switch (type) {
       case 'f64':
-        this.numbers[at >> 3] = value as number;
+        puts.push(`numbers[(${at}) >> 3] = ${value};`);
+        takes.push(`numbers[(${at}) >> 3]`);
         break;
       case 'i32':
-        if (value !== ((value as number) | 0)) assert(false, `${place.name} is an integer of 32 bits`);
-        this.words[at >> 2] = value as number;
+        puts.push(`if (${value} !== (${value} | 0)) assert(false, '${name} is an integer of 32 bits');`);
+        puts.push(`words[(${at}) >> 2] = ${value};`);
+        takes.push(`words[(${at}) >> 2]`);
         break;
       case 'flag':
-        this.bytes[at] = value === true ? 1 : 0;
+        puts.push(`bytes[${at}] = ${value} === true ? 1 : 0;`);
+        takes.push(`bytes[${at}] === 1`);
         break;
-      case 'enum': {
-        const index = place.index_of.get(value as string);
-        if (index === undefined) assert(false, `${place.name} is one of its names`);
-        this.bytes[at] = index;
+      case 'enum':
+        puts.push(`const i${index} = places[${index}].index_of.get(${value});`);
+        puts.push(`if (i${index} === undefined) assert(false, '${name} is one of its names');`);
+        puts.push(`bytes[${at}] = i${index};`);
+        takes.push(`places[${index}].names[bytes[${at}]]`);
         break;
-      }
-      case 'utf8': {
-        const length = this.putText(at, place.bytes, value as string);
-        this.bytes[base + place.length_offset] = length & 0xff;
-        this.bytes[base + place.length_offset + 1] = length >> 8;
-      }
+      case 'utf8':
+        puts.push(`putText(bytes, ${at}, ${bytes}, base + ${length_offset}, ${value});`);
+        takes.push(`takeText(bytes, ${at}, base + ${length_offset})`);
     }
   }
+  const row = places.map(({ name }, index) => `${name}: ${takes[index]}`);
+  const memory = 'const { words, numbers, bytes } = memory;';
+  return new Function(
+    ...['places', 'assert', 'putText', 'takeText'],
+    `return {
+      put(memory, base, row) { ${memory} ${puts.join('\n')} },
+      take(memory, base) { ${memory} return { ${row.join(',\n')} }; },
+    };`,
+  )(places, assert, putText, takeText) as RowCode<Row>;
+}
 
-  /** Writes text, most of it short and ASCII, and returns its length in bytes. */
-  private putText(at: number, most: number, text: string): number {
-    if (text.length > most || text.length > 64) return this.bytes.write(text, at, most, 'utf8');
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      if (code > 0x7f) return this.bytes.write(text, at, most, 'utf8');
-      this.bytes[at + i] = code;
-    }
-    return text.length;
-  }
+/** Writes text, most of it short and ASCII, and its length in bytes. */
+function putText(bytes: Buffer, at: number, most: number, length_at: number, text: string): void {
+  const length = putShort(bytes, at, most, text) ?? bytes.write(text, at, most, 'utf8');
+  bytes[length_at] = length & 0xff;
+  bytes[length_at + 1] = length >> 8;
+}
 
-  /** The row as it stands, perhaps torn: the caller checks the sequence word and drops it then. */
-  private decode(base: number): Row {
-    const { bytes } = this;
-    const values: Record<string, unknown> = {};
-    for (const { name, type, offset, length_offset, names } of this.places) {
-      const at = base + offset;
-      switch (type) {
-        case 'f64':
-          values[name] = this.numbers[at >> 3];
-          break;
-        case 'i32':
-          values[name] = this.words[at >> 2];
-          break;
-        case 'flag':
-          values[name] = bytes[at] === 1;
-          break;
-        case 'enum':
-          values[name] = names[bytes[at]!];
-          break;
-        case 'utf8': {
-          const length = bytes[base + length_offset]! | (bytes[base + length_offset + 1]! << 8);
-          values[name] = length === 0 ? '' : bytes.toString('utf8', at, at + length);
-        }
-      }
-    }
-    return values as Row;
+/** The length of the text; undefined when it is long, or more than ASCII. */
+function putShort(bytes: Buffer, at: number, most: number, text: string): number | undefined {
+  if (text.length > most || text.length > 64) return undefined;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return undefined;
+    bytes[at + i] = code;
   }
+  return text.length;
+}
+
+function takeText(bytes: Buffer, at: number, length_at: number): string {
+  const length = bytes[length_at]! | (bytes[length_at + 1]! << 8);
+  return length === 0 ? '' : bytes.toString('utf8', at, at + length);
 }

@@ -93,7 +93,6 @@ function hammer({ table, stop }: HammerTask): void {
   for (let n = 0; Atomics.load(word, 0) === 0; n = (n + 1) % 1_000_000) {
     const row = n % HAMMER_ROWS;
     if (n % 101 === 0) rows.clear(row);
-    else if (n % 7 === 0 && rows.read(row) !== undefined) rows.patch(row, hammerRow(n));
     else rows.write(row, hammerRow(n));
   }
 }

@@ -51,18 +51,6 @@ t.test('a row is read as it was written, and empty rows are empty', async (t) =>
   t.equal(reader.read(3), undefined);
 });
 
-t.test('a patch changes what it names and nothing else', async (t) => {
-  const { writer, reader } = open();
-  writer.write(0, ROW);
-  writer.patch(0, { color: 'red', sum: 2 });
-  t.strictSame(reader.read(0), { ...ROW, color: 'red', sum: 2 });
-  t.throws(
-    () => writer.patch(1, { sum: 2 }),
-    { message: /invariant broken/ },
-    'an empty row has nothing to change',
-  );
-});
-
 t.test('text is cut at the boundary of a character', async (t) => {
   const { writer, reader } = open();
   const cut = (name: string) => {
