@@ -7,7 +7,6 @@ import { setImmediate as turnEnd } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import type { Command, CommandResult, EngineEvent } from '../core/acd/commands.js';
 import { Dispatcher, type DispatcherOptions } from '../core/acd/dispatcher.js';
-import { namesIn } from '../core/acd/memory.js';
 import { assert } from '../core/assert.js';
 import type { Decision, Report } from '../core/messages.js';
 import { TimerWheel } from '../core/timers.js';
@@ -289,7 +288,7 @@ async function start(): Promise<void> {
   port.postMessage({
     kind: 'ready',
     recovered: memory !== undefined,
-    live_calls: memory?.calls.map((call) => namesIn(call).id) ?? [],
+    live_calls: memory?.calls.map(({ id }) => id) ?? [],
   } satisfies DispatcherReady);
   log.debug('dispatcher ready');
 }

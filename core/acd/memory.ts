@@ -14,87 +14,27 @@ type Plain<T> = {
   [K in keyof T]: T[K] extends string | number | boolean ? K : never;
 }[keyof T];
 
-type Values<T, K extends keyof T> = { -readonly [P in K]: T[P] };
-
-/** Every plain field is either remembered or follows from others: a new one does not compile until it is listed. */
-type FieldsOf<T, Derived extends keyof T> = Readonly<Record<Exclude<Plain<T>, Derived>, true>>;
-
-type CallDerived = 'row' | 'record_due' | 'order_priority';
-const CALL_FIELDS: FieldsOf<Call, CallDerived> = {
-  id: true,
-  worker: true,
-  cid: true,
-  media: true,
-  param: true,
-  caller_user: true,
-  caller_display: true,
-  display: true,
-  arrival_ms: true,
-  eta_s: true,
-  order_sequence: true,
-  state: true,
-  put_back: true,
-  queued_ms: true,
-  delivered_ms: true,
-  connected: true,
-  answered_ms: true,
-  setup_s: true,
-  rejections: true,
-  fstats: true,
-  answer_counted: true,
-  next_leg: true,
-  last_start_ms: true,
-  media_leg: true,
-  media_since_ms: true,
-  media_setup: true,
-  agent_leg: true,
-  announcement_leg: true,
-  referring: true,
-  picked_up_ms: true,
-  caller_answered: true,
-  media_failures: true,
+/** Every plain field is either remembered or follows from others: with a new one this does not compile until it is. */
+type Remembered<T, Derived extends keyof T> = {
+  -readonly [K in Exclude<Plain<T>, Derived>]: T[K];
 };
 
-type AgentDerived = 'row' | 'removed' | 'visible' | 'sessionsLeft' | 'chat_rank' | 'chat_since' | 'match_due';
-const AGENT_FIELDS: FieldsOf<Agent, AgentDerived> = {
-  state: true,
-  logged_in: true,
-  refs: true,
-  ongoing_chats: true,
-  wrapup_end_ms: true,
-  idle_since: true,
-  last_chat: true,
-  dist_incalls: true,
-  answ_incalls: true,
-  answ_inchats: true,
-  aban_incalls: true,
-  rej_incalls: true,
-  talk_sum_s: true,
-  talk_count: true,
+/** Flow, agent ('' for none) and refusers are told by id. */
+export type CallMemory = Remembered<Call, 'row' | 'record_due' | 'order_priority'> & {
+  flow: string;
+  agent: string;
+  refusers: string[];
 };
 
-type FlowDerived = 'row' | 'removed' | 'ongoing' | 'onhold_calls' | 'onhold_chats' | 'queued_calls';
-const FLOW_FIELDS: FieldsOf<Flow, FlowDerived> = {
-  incalls: true,
-  dist_incalls: true,
-  answ_incalls: true,
-  answ_inchats: true,
-  aban_incalls: true,
-  talk_sum_s: true,
-  talk_count: true,
-  wait_sum_s: true,
-  wait_count: true,
-};
+export type AgentMemory = { id: string } & Remembered<
+  Agent,
+  'row' | 'removed' | 'visible' | 'sessionsLeft' | 'chat_rank' | 'chat_since' | 'match_due'
+>;
 
-const CALL_KEYS = Object.keys(CALL_FIELDS) as (keyof typeof CALL_FIELDS)[];
-const AGENT_KEYS = Object.keys(AGENT_FIELDS) as (keyof typeof AGENT_FIELDS)[];
-const FLOW_KEYS = Object.keys(FLOW_FIELDS) as (keyof typeof FLOW_FIELDS)[];
-
-/** The values of the fields in their fixed order, then flow, agent and refusers by id ('' for no agent). */
-export type CallMemory = unknown[];
-/** The agent's id, then the values of the fields. */
-export type AgentMemory = unknown[];
-export type FlowMemory = unknown[];
+export type FlowMemory = { id: string } & Remembered<
+  Flow,
+  'row' | 'removed' | 'ongoing' | 'onhold_calls' | 'onhold_chats' | 'queued_calls'
+>;
 
 /** Flows and agents as they are, those included that are provisioned no longer and live until their last call ends. */
 export interface ProvisioningMemory {
@@ -131,58 +71,81 @@ export interface Memory {
 }
 
 export function callMemory(call: Call): CallMemory {
-  const values: unknown[] = CALL_KEYS.map((key) => call[key]);
-  values.push(
-    call.flow.config.id,
-    call.agent === null ? '' : call.agent.config.id,
-    call.refusers?.map((agent) => agent.config.id) ?? null,
-  );
-  return values;
+  return {
+    id: call.id,
+    worker: call.worker,
+    cid: call.cid,
+    media: call.media,
+    param: call.param,
+    caller_user: call.caller_user,
+    caller_display: call.caller_display,
+    display: call.display,
+    arrival_ms: call.arrival_ms,
+    eta_s: call.eta_s,
+    order_sequence: call.order_sequence,
+    state: call.state,
+    put_back: call.put_back,
+    queued_ms: call.queued_ms,
+    delivered_ms: call.delivered_ms,
+    connected: call.connected,
+    answered_ms: call.answered_ms,
+    setup_s: call.setup_s,
+    rejections: call.rejections,
+    fstats: call.fstats,
+    answer_counted: call.answer_counted,
+    next_leg: call.next_leg,
+    last_start_ms: call.last_start_ms,
+    media_leg: call.media_leg,
+    media_since_ms: call.media_since_ms,
+    media_setup: call.media_setup,
+    agent_leg: call.agent_leg,
+    announcement_leg: call.announcement_leg,
+    referring: call.referring,
+    picked_up_ms: call.picked_up_ms,
+    caller_answered: call.caller_answered,
+    media_failures: call.media_failures,
+    flow: call.flow.config.id,
+    agent: call.agent === null ? '' : call.agent.config.id,
+    refusers: call.refusers === null ? [] : call.refusers.map(({ config }) => config.id),
+  };
 }
 
 export function agentMemory(agent: Agent): AgentMemory {
-  return [agent.config.id, ...AGENT_KEYS.map((key) => agent[key])];
+  return {
+    id: agent.config.id,
+    state: agent.state,
+    logged_in: agent.logged_in,
+    refs: agent.refs,
+    ongoing_chats: agent.ongoing_chats,
+    wrapup_end_ms: agent.wrapup_end_ms,
+    idle_since: agent.idle_since,
+    last_chat: agent.last_chat,
+    dist_incalls: agent.dist_incalls,
+    answ_incalls: agent.answ_incalls,
+    answ_inchats: agent.answ_inchats,
+    aban_incalls: agent.aban_incalls,
+    rej_incalls: agent.rej_incalls,
+    talk_sum_s: agent.talk_sum_s,
+    talk_count: agent.talk_count,
+  };
 }
 
 export function flowMemory(flow: Flow): FlowMemory {
-  return [flow.config.id, ...FLOW_KEYS.map((key) => flow[key])];
+  return {
+    id: flow.config.id,
+    incalls: flow.incalls,
+    dist_incalls: flow.dist_incalls,
+    answ_incalls: flow.answ_incalls,
+    answ_inchats: flow.answ_inchats,
+    aban_incalls: flow.aban_incalls,
+    talk_sum_s: flow.talk_sum_s,
+    talk_count: flow.talk_count,
+    wait_sum_s: flow.wait_sum_s,
+    wait_count: flow.wait_count,
+  };
 }
 
 export function provisioningMemory(acd: AcdState): ProvisioningMemory {
   const of = <C>({ config, removed }: { config: C; removed: boolean }) => ({ config, removed });
   return { flows: [...acd.flows.values()].map(of), agents: [...acd.agents.values()].map(of) };
-}
-
-/** Ids of whom the memory of a call is about. */
-export function namesIn(memory: CallMemory): { id: string; flow: string; agent: string; refusers: string[] } {
-  const after = CALL_KEYS.length;
-  return {
-    id: memory[CALL_KEYS.indexOf('id')] as string,
-    flow: memory[after] as string,
-    agent: memory[after + 1] as string,
-    refusers: (memory[after + 2] as string[] | null) ?? [],
-  };
-}
-
-/** The cid in the memory of a call. */
-export function cidIn(memory: CallMemory): number {
-  return memory[CALL_KEYS.indexOf('cid')] as number;
-}
-
-/** The remembered values of a call, by name. */
-export function callValues(memory: CallMemory): Values<Call, keyof typeof CALL_FIELDS> {
-  return byName(CALL_KEYS, memory, 0);
-}
-
-/** Gives the agent of that memory its values back. */
-export function recallAgent(agent: Agent, memory: AgentMemory): void {
-  Object.assign(agent, byName<Agent, keyof typeof AGENT_FIELDS>(AGENT_KEYS, memory, 1));
-}
-
-export function recallFlow(flow: Flow, memory: FlowMemory): void {
-  Object.assign(flow, byName<Flow, keyof typeof FLOW_FIELDS>(FLOW_KEYS, memory, 1));
-}
-
-function byName<T, K extends keyof T>(keys: readonly K[], values: unknown[], from: number): Values<T, K> {
-  return Object.fromEntries(keys.map((key, index) => [key, values[from + index]])) as Values<T, K>;
 }

@@ -7,7 +7,7 @@ import { Agent } from './agent.js';
 import type { AgentDesk } from './agent-desk.js';
 import { Call } from './call.js';
 import { Flow } from './flow.js';
-import { agentMemory, callValues, type Memory, namesIn, recallAgent, recallFlow } from './memory.js';
+import type { CallMemory, Memory } from './memory.js';
 import type { AcdState } from './state.js';
 import { locationHosts } from './transfers.js';
 
@@ -18,10 +18,9 @@ export function restore(acd: AcdState, desk: AgentDesk, memory: Memory): void {
   acd.internal_dispatching = engine.internal_dispatching;
   Object.assign(acd.statistics.engine, engine.counters);
   acd.out.engineChanged = true;
-  const calls = memory.calls.map((values) => ({ values, names: namesIn(values) }));
-  const flows_in_use = new Set(calls.map(({ names }) => names.flow));
+  const flows_in_use = new Set(memory.calls.map(({ flow }) => flow));
   // One whom a call remembers only for having refused it may have left long ago.
-  const agents_in_use = new Set(calls.map(({ names }) => names.agent));
+  const agents_in_use = new Set(memory.calls.map(({ agent }) => agent));
   for (const { config, removed } of provisioning.flows) {
     if (removed && !flows_in_use.has(config.id)) continue;
     const skill = acd.useSkill(config.skill);
@@ -30,34 +29,34 @@ export function restore(acd: AcdState, desk: AgentDesk, memory: Memory): void {
     acd.flows.set(config.id, flow);
     acd.out.flows.add(flow.row);
   }
-  for (const values of memory.flows) {
-    const flow = acd.flows.get(values[0] as string);
-    if (flow !== undefined) recallFlow(flow, values);
+  for (const { id, ...values } of memory.flows) {
+    const flow = acd.flows.get(id);
+    if (flow !== undefined) Object.assign(flow, values);
   }
   acd.location_hosts = locationHosts(provisioning.agents.map(({ config }) => config));
-  const agent_values = new Map(memory.agents.map((values) => [values[0] as string, values]));
+  const agent_values = new Map(memory.agents.map(({ id, ...values }) => [id, values]));
   for (const { config, removed } of provisioning.agents) {
     if (removed && !agents_in_use.has(config.id)) continue;
     const agent = acd.agent_rows.add((row) => new Agent(row, config));
     agent.removed = removed;
     agent.skills = config.skills.map((name) => acd.useSkill(name));
     acd.agents.set(config.id, agent);
-    recallAgent(agent, agent_values.get(config.id) ?? agentMemory(agent));
+    Object.assign(agent, agent_values.get(config.id));
     desk.recalled(agent);
     acd.sequenceUsed(Math.max(agent.idle_since, agent.last_chat));
   }
-  for (const { values, names } of calls) restoreCall(acd, values, names);
+  for (const call of memory.calls) restoreCall(acd, call);
 }
 
-function restoreCall(acd: AcdState, memory: unknown[], names: ReturnType<typeof namesIn>): void {
-  const flow = acd.flows.get(names.flow);
+function restoreCall(acd: AcdState, memory: CallMemory): void {
+  const { flow: flow_id, agent: agent_id, refusers: refuser_ids, ...values } = memory;
+  const flow = acd.flows.get(flow_id);
   assert(flow !== undefined, 'a flow lives as long as its calls');
-  const values = callValues(memory);
   const call = acd.call_rows.add((row) => new Call(row, { ...values, flow }));
   Object.assign(call, values);
-  call.agent = acd.agents.get(names.agent) ?? null;
-  assert(call.agent !== null || names.agent === '', 'an agent lives as long as his calls');
-  const refusers = names.refusers.flatMap((id) => acd.agents.get(id) ?? []);
+  call.agent = acd.agents.get(agent_id) ?? null;
+  assert(call.agent !== null || agent_id === '', 'an agent lives as long as his calls');
+  const refusers = refuser_ids.flatMap((id) => acd.agents.get(id) ?? []);
   call.refusers = refusers.length > 0 ? refusers : null;
   acd.calls.set(call.id, call);
   acd.statistics.callMoves(call, 'ended', call.state);

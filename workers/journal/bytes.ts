@@ -1,6 +1,9 @@
 /** Fields of journal entries, written to and read from bytes; little-endian. */
 
 const FIRST_BYTES = 64 * 1024;
+/** A number that is a whole one below this is one byte, every other this byte and f64. */
+const NO_SMALL_NUMBER = 0xff;
+const SHORT_TEXT = 64;
 
 /** Grows as needed and is used again. */
 export class ByteWriter {
@@ -68,6 +71,61 @@ export class ByteWriter {
     this.length += value.length;
   }
 
+  /** Leaves room for the length of what follows. @returns the place to be given to {@link close} */
+  open(): number {
+    this.room(4);
+    this.length += 4;
+    return this.length;
+  }
+
+  close(at: number): void {
+    this.buffer.writeUInt32LE(this.length - at, at - 4);
+  }
+
+  flag(value: boolean): void {
+    this.u8(value ? 1 : 0);
+  }
+
+  /** Any number; a small whole one, as most are, is short. */
+  number(value: number): void {
+    this.room(9);
+    const { buffer } = this;
+    if (value >= 0 && value < NO_SMALL_NUMBER && value === (value | 0) && !Object.is(value, -0)) {
+      buffer[this.length++] = value;
+      return;
+    }
+    buffer[this.length] = NO_SMALL_NUMBER;
+    this.length = buffer.writeDoubleLE(value, this.length + 1);
+  }
+
+  /** Any text; most is short and ASCII, which needs no call of native code. */
+  utf8(value: string): void {
+    const { length } = value;
+    if (length > SHORT_TEXT) return this.longUtf8(value);
+    this.room(1 + length);
+    const { buffer } = this;
+    const at = this.length + 1;
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) return this.longUtf8(value);
+      buffer[at + i] = code;
+    }
+    buffer[at - 1] = length;
+    this.length = at + length;
+  }
+
+  list(values: readonly string[]): void {
+    this.number(values.length);
+    for (const value of values) this.utf8(value);
+  }
+
+  private longUtf8(value: string): void {
+    const bytes = Buffer.byteLength(value, 'utf8');
+    this.number(bytes);
+    this.room(bytes);
+    this.length += this.buffer.write(value, this.length, 'utf8');
+  }
+
   private room(bytes: number): void {
     const needed = this.length + bytes;
     if (needed <= this.buffer.length) return;
@@ -125,6 +183,32 @@ export class ByteReader {
   skipBytes(): void {
     const length = this.u32();
     this.at += length;
+  }
+
+  flag(): boolean {
+    return this.u8() !== 0;
+  }
+
+  number(): number {
+    const first = this.u8();
+    return first === NO_SMALL_NUMBER ? this.f64() : first;
+  }
+
+  utf8(): string {
+    const length = this.number();
+    this.at += length;
+    return this.buffer.toString('utf8', this.at - length, this.at);
+  }
+
+  list(): string[] {
+    return Array.from({ length: this.number() }, () => this.utf8());
+  }
+
+  /** All that is left: a view, not a copy. */
+  rest(): Buffer {
+    const { at } = this;
+    this.at = this.end;
+    return this.buffer.subarray(at, this.end);
   }
 
   /** A view, not a copy. */

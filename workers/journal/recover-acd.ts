@@ -1,5 +1,5 @@
 /** What the dispatcher's journal says: its memory, and where it had come to. */
-import { cidIn, type Memory, namesIn } from '../../core/acd/memory.js';
+import type { Memory } from '../../core/acd/memory.js';
 import { appliedIn, nextMemory, recordSeq } from './acd-entries.js';
 import { ACD_JOURNAL } from './acd-journal.js';
 import { filesOf } from './files.js';
@@ -33,9 +33,9 @@ export function heardIn(files: readonly Buffer[]): Map<string, number> {
 export function recoverAcd(files: readonly Buffer[]): RecoveredAcd {
   let provisioning: Memory['provisioning'] | undefined;
   let engine: Memory['engine'] | undefined;
-  const agents = new Map<string, unknown[]>();
-  const flows = new Map<string, unknown[]>();
-  const calls = new Map<string, unknown[]>();
+  const agents = new Map<string, Memory['agents'][number]>();
+  const flows = new Map<string, Memory['flows'][number]>();
+  const calls = new Map<string, Memory['calls'][number]>();
   const ended: string[] = [];
   let record_seq = 0;
   let last_record: Buffer | undefined;
@@ -54,17 +54,17 @@ export function recoverAcd(files: readonly Buffer[]): RecoveredAcd {
           engine = entry.value;
           break;
         case 'agent':
-          agents.set(entry.value[0] as string, entry.value);
+          agents.set(entry.value.id, entry.value);
           break;
         case 'flow':
-          flows.set(entry.value[0] as string, entry.value);
+          flows.set(entry.value.id, entry.value);
           break;
         case 'record_seq':
           record_seq = entry.value;
           break;
         case 'call':
-          last_cid = cidIn(entry.value);
-          calls.set(namesIn(entry.value).id, entry.value);
+          last_cid = entry.value.cid;
+          calls.set(entry.value.id, entry.value);
           break;
         case 'ended':
           calls.delete(entry.value);
