@@ -50,11 +50,15 @@ export class ByteWriter {
     this.length += this.buffer.write(value, this.length, 'latin1');
   }
 
-  /** A short one, up to 255 bytes. */
+  /** A short one, up to 255 bytes: too short for a call of native code to be worth it. */
   name(value: string): void {
-    this.room(1 + value.length);
-    this.buffer[this.length++] = value.length;
-    this.length += this.buffer.write(value, this.length, 'latin1');
+    const { length } = value;
+    this.room(1 + length);
+    const { buffer } = this;
+    let at = this.length;
+    buffer[at++] = length;
+    for (let i = 0; i < length; i++) buffer[at++] = value.charCodeAt(i);
+    this.length = at;
   }
 
   bytes(value: Uint8Array): void {

@@ -42,13 +42,20 @@ export interface ReportLink {
   applied_seq(): number;
 }
 
+/** A call that is over: the number of its last report, and of the file that says so. */
+interface OverCall {
+  call: string;
+  report_seq: number;
+  file: number;
+}
+
 export class CallJournal implements Recorder {
   private readonly writer: JournalWriter;
   private time_ms = Number.NaN;
   /** Calls that were over in this turn. */
   private ended: string[] = [];
-  /** Calls that are over: the number of their last report, and of the file that says so. */
-  private readonly over_calls = new Map<string, { report_seq: number; file: number }>();
+  /** In the order in which they ended. */
+  private readonly over_calls: OverCall[] = [];
   private compacting: Promise<void> | undefined = undefined;
   private closed_bytes = 0;
   private base_bytes = 0;
@@ -142,7 +149,7 @@ export class CallJournal implements Recorder {
 
   private writeOver(call: string, report_seq: number): void {
     writeOver(this.writer.batch, call, report_seq);
-    this.over_calls.set(call, { report_seq, file: this.writer.number });
+    this.over_calls.push({ call, report_seq, file: this.writer.number });
   }
 
   private tellTime(): void {
@@ -157,15 +164,16 @@ export class CallJournal implements Recorder {
     if (this.compacting !== undefined || this.closed_bytes < due) return;
     const last = this.writer.number - 1;
     const applied = this.reports.applied_seq();
-    const dead = new Set<string>();
-    for (const [call, { report_seq, file }] of this.over_calls)
-      if (file <= last && report_seq <= applied) dead.add(call);
+    const settled = ({ report_seq, file }: OverCall): boolean => file <= last && report_seq <= applied;
+    const first_left = this.over_calls.findIndex((over) => !settled(over));
+    const count = first_left < 0 ? this.over_calls.length : first_left;
+    const dead = new Set(this.over_calls.slice(0, count).map(({ call }) => call));
     this.closed_bytes = 0;
     const { folder, name, sockets, log } = this.options;
     this.compacting = compactCalls(folder, name, last, sockets, dead)
       .then((bytes) => {
         this.base_bytes = bytes;
-        for (const call of dead) this.over_calls.delete(call);
+        this.over_calls.splice(0, count);
       })
       .catch((error: Error) => {
         // The files stay as they are, and are gone through again later.

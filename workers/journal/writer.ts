@@ -69,17 +69,16 @@ export class JournalWriter {
   commit(afterGap: () => void): boolean {
     const { batch } = this;
     if (batch.empty) return !this.full;
-    const length = batch.length - FRAME_HEADER_BYTES;
-    sealFrame(batch.buffer, length);
-    const frame = batch.buffer.subarray(0, batch.length);
+    const { buffer, length } = batch;
+    sealFrame(buffer, length - FRAME_HEADER_BYTES);
     if (this.full) {
-      this.wait(Buffer.from(frame));
+      this.wait(Buffer.copyBytesFrom(buffer, 0, length));
       this.retry(afterGap);
     } else {
-      const error = this.append(frame);
+      const error = this.append(buffer, length);
       if (error !== undefined) {
         this.options.log('error', `the journal cannot be written: ${error.message}`, { journal: this.name });
-        this.wait(Buffer.from(frame));
+        this.wait(Buffer.copyBytesFrom(buffer, 0, length));
       }
     }
     batch.clear();
@@ -119,18 +118,19 @@ export class JournalWriter {
     return openSync(logPath(this.folder, this.name, this.number), 'ax');
   }
 
-  private append(frame: Buffer): Error | undefined {
+  /** Appends the frame that stands in the first `length` bytes. */
+  private append(frame: Buffer, length: number): Error | undefined {
     try {
       if (this.options.disk_takes?.() === false) throw new Error('no space left on device');
       let at = 0;
-      while (at < frame.length) at += writeSync(this.fd, frame, at, frame.length - at);
+      while (at < length) at += writeSync(this.fd, frame, at, length - at);
       if (this.options.sync === 'always') fdatasyncSync(this.fd);
     } catch (error) {
       // What a full disk took of a frame is none.
       ftruncateSync(this.fd, this.written);
       return error as Error;
     }
-    this.written += frame.length;
+    this.written += length;
     this.dirty = true;
     return undefined;
   }
@@ -155,15 +155,16 @@ export class JournalWriter {
   private retry(afterGap: () => void): void {
     while (this.waiting.length > 0) {
       const frame = this.waiting[0] as Buffer;
-      if (this.append(frame) !== undefined) return;
+      if (this.append(frame, frame.length) !== undefined) return;
       this.waiting.shift();
       this.waiting_bytes -= frame.length;
     }
     if (this.gap) {
       this.batch.clear();
       afterGap();
-      sealFrame(this.batch.buffer, this.batch.length - FRAME_HEADER_BYTES);
-      if (this.append(this.batch.buffer.subarray(0, this.batch.length)) !== undefined) return;
+      const { buffer, length } = this.batch;
+      sealFrame(buffer, length - FRAME_HEADER_BYTES);
+      if (this.append(buffer, length) !== undefined) return;
       this.gap = false;
     }
     this.options.log('warn', 'the journal is written again', { journal: this.name });
