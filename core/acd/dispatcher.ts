@@ -210,10 +210,23 @@ export class Dispatcher {
   }
 
   engineRow(): EngineRow {
+    const { internal_dispatching, bridges, statistics } = this.acd;
+    const { engine } = statistics;
+    // Written out: an object that is spread first and then added to is built the slow way, in every turn.
     return {
-      ...this.acd.statistics.engine,
-      internal_dispatching: this.acd.internal_dispatching,
-      bridges: this.acd.bridges.size,
+      onhold_calls: engine.onhold_calls,
+      onhold_chats: engine.onhold_chats,
+      logged_in_agents: engine.logged_in_agents,
+      free_agents: engine.free_agents,
+      incalls: engine.incalls,
+      dist_incalls: engine.dist_incalls,
+      answ_incalls: engine.answ_incalls,
+      answ_inchats: engine.answ_inchats,
+      aban_incalls: engine.aban_incalls,
+      wait_sum_s: engine.wait_sum_s,
+      wait_count: engine.wait_count,
+      internal_dispatching,
+      bridges: bridges.size,
     };
   }
 

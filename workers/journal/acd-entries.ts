@@ -122,16 +122,15 @@ type Layouts = {
   };
 };
 
-/** A kind whose bytes change gets a new number. */
 const KINDS: Layouts = {
   provisioning: { number: 1, layout: packed<ProvisioningMemory>() },
   engine: { number: 2, layout: packed<EngineMemory>() },
+  agent: { number: 3, layout: agent },
+  flow: { number: 4, layout: flow },
+  call: { number: 5, layout: call },
+  ended: { number: 6, layout: ended },
+  applied: { number: 7, layout: applied },
   record_seq: { number: 9, layout: packed<number>() },
-  agent: { number: 10, layout: agent },
-  flow: { number: 11, layout: flow },
-  call: { number: 12, layout: call },
-  ended: { number: 13, layout: ended },
-  applied: { number: 14, layout: applied },
 };
 const RECORD = 8;
 

@@ -9,6 +9,7 @@ import type { Recorded } from '../../core/sip/replay.js';
 import type { Path } from '../../core/sip/transport.js';
 import { decisionCodec } from '../../ipc/catalogue.js';
 import type { ByteReader, ByteWriter } from './bytes.js';
+import type { NameSet } from './name-set.js';
 
 const STARTED = 1;
 const DATAGRAM = 2;
@@ -129,13 +130,12 @@ export function writeEntry(out: ByteWriter, entry: CallEntry): void {
   }
 }
 
-/** The call of the entry at the reader's place, which stays; '' where the entry is not of one call. */
-export function callAt(from: ByteReader): string {
-  const start = from.at;
-  const kind = from.u8();
-  const call = kind <= ANSWERED || kind === OVER || kind === UNDECIDED ? from.name() : '';
-  from.at = start;
-  return call;
+/** Whether the entry at the reader's place, which stays, is of one of those calls; undefined where it is of no one call. */
+export function isOf(calls: NameSet, from: ByteReader): boolean | undefined {
+  const { at, buffer } = from;
+  const kind = buffer[at] as number;
+  const named = kind <= ANSWERED || kind === OVER || kind === UNDECIDED;
+  return named ? calls.has(from, at + 1) : undefined;
 }
 
 /** The kind of the entry at the reader's place, which is left behind the entry. @throws RangeError when it is none */

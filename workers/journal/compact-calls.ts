@@ -2,9 +2,10 @@
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ByteReader, ByteWriter } from './bytes.js';
-import { callAt, skipEntry, writeSockets, writeTime } from './call-entries.js';
+import { isOf, skipEntry, writeSockets, writeTime } from './call-entries.js';
 import { basePath, filesOf, syncFolderSoon } from './files.js';
-import { FRAME_HEADER_BYTES, frameAt, sealFrame } from './frames.js';
+import { FRAME_HEADER_BYTES, isTrueFrame, sealFrame, wholeFrameAt } from './frames.js';
+import { NameSet } from './name-set.js';
 
 const FRAME_BYTES = 256 * 1024;
 /** How much is looked at before the calls have their turn, and for how long they have it. */
@@ -14,6 +15,7 @@ const PAUSE_MS = 3;
 /**
  * Replaces the files up to number `last` by a base without the calls in `dead`.
  * @returns the base's size
+ * @throws Error when a file is damaged: the files stay as they are
  */
 export async function compactCalls(
   folder: string,
@@ -26,6 +28,7 @@ export async function compactCalls(
   const temporary = `${target}.new`;
   const files = filesOf(folder, name).filter((file) => file.number <= last);
   const handle = await open(temporary, 'w');
+  const over = new NameSet(dead);
   let bytes = 0;
   try {
     const out = new ByteWriter(FRAME_HEADER_BYTES);
@@ -44,9 +47,13 @@ export async function compactCalls(
       if (length > space.length) space = Buffer.allocUnsafeSlow(length);
       const all = space.subarray(0, await readWhole(file.path, space.subarray(0, length)));
       let looked_at = 0;
-      let frame: Buffer | undefined;
-      for (let at = 0; (frame = frameAt(all, at)) !== undefined; at += FRAME_HEADER_BYTES + frame.length) {
-        copyLive(new ByteReader(frame), out, dead);
+      for (let at = 0; at < all.length; ) {
+        const frame = wholeFrameAt(all, at);
+        // Most hold nothing that is copied: it does not matter what is in them.
+        const good =
+          frame !== undefined && (!copyLive(new ByteReader(frame), out, over) || isTrueFrame(all, at, frame));
+        if (!good) throw new Error(`${file.path} is damaged at byte ${at}`);
+        at += FRAME_HEADER_BYTES + frame.length;
         if (out.length >= FRAME_BYTES) await flush();
         if (at - looked_at < SLICE_BYTES) continue;
         looked_at = at;
@@ -64,24 +71,27 @@ export async function compactCalls(
   return bytes;
 }
 
-function copyLive(from: ByteReader, out: ByteWriter, dead: ReadonlySet<string>): void {
+/** Copies the entries of a frame that are not of those calls. @returns whether there were any */
+function copyLive(from: ByteReader, out: ByteWriter, dead: NameSet): boolean {
+  const before = out.length;
   let time_ms = Number.NaN;
   let told_ms = Number.NaN;
   while (!from.done) {
     const start = from.at;
-    const call = callAt(from);
+    const is_dead = isOf(dead, from);
     const kind = skipEntry(from);
     if (kind === 'time') {
       time_ms = from.buffer.readDoubleLE(start + 1);
       continue;
     }
-    if (kind === 'sockets' || dead.has(call)) continue;
+    if (kind === 'sockets' || is_dead) continue;
     if (told_ms !== time_ms) {
       writeTime(out, time_ms);
       told_ms = time_ms;
     }
     out.raw(from.buffer.subarray(start, from.at));
   }
+  return out.length > before;
 }
 
 /** Fills `into` from the file's start. @returns how many bytes there were */

@@ -18,12 +18,22 @@ export function sealFrame(buffer: Buffer, length: number): void {
 
 /** The frame that begins at `at`, or undefined when there is none that is whole and true. */
 export function frameAt(bytes: Buffer, at: number): Buffer | undefined {
+  const frame = wholeFrameAt(bytes, at);
+  return frame !== undefined && isTrueFrame(bytes, at, frame) ? frame : undefined;
+}
+
+/** The same, true or not. */
+export function wholeFrameAt(bytes: Buffer, at: number): Buffer | undefined {
   if (at + FRAME_HEADER_BYTES > bytes.length) return undefined;
   const length = bytes.readUInt32LE(at);
   const start = at + FRAME_HEADER_BYTES;
   if (length === 0 || length > MAX_FRAME_BYTES || start + length > bytes.length) return undefined;
-  const frame = bytes.subarray(start, start + length);
-  return crc32(frame) === bytes.readUInt32LE(at + 4) ? frame : undefined;
+  return bytes.subarray(start, start + length);
+}
+
+/** Whether the bytes of the frame at `at` are those that were written. */
+export function isTrueFrame(bytes: Buffer, at: number, frame: Buffer): boolean {
+  return crc32(frame) === bytes.readUInt32LE(at + 4);
 }
 
 /** The first frame of a file, of which no more is read; undefined when there is none. */

@@ -7,7 +7,7 @@ import { ACD_JOURNAL } from './acd-journal.js';
 import { ByteReader, ByteWriter } from './bytes.js';
 import {
   type CallEntry,
-  callAt,
+  isOf,
   readEntry,
   skipEntry,
   writeEntry,
@@ -16,6 +16,7 @@ import {
 } from './call-entries.js';
 import { allFilesOf, basePath, filesOf, journalNames } from './files.js';
 import { FRAME_HEADER_BYTES, firstFrameOf, goodFrames, inFrames, sealFrame } from './frames.js';
+import { NameSet } from './name-set.js';
 import { BACKLOG } from './record-tail.js';
 import type { JournalOptions } from './writer.js';
 
@@ -191,12 +192,12 @@ function* inputsOf(
   wanted: ReadonlySet<string>,
   socket: (name: string) => number,
 ): Generator<Recorded> {
+  const names = new NameSet(wanted);
   let sockets: number[] = [];
   for (const from of inFrames(files)) {
     let at_ms = 0;
     while (!from.done) {
-      const call = callAt(from);
-      if (call !== '' && !wanted.has(call)) {
+      if (isOf(names, from) === false) {
         skipEntry(from);
         continue;
       }
