@@ -1,7 +1,7 @@
 /** The methods of the management interface: their names, their parameters and what they do. */
 import type { Command, CommandResult } from '../../core/acd/commands.js';
 import type { Events, Subscriber } from './events.js';
-import { type Invoke, type Json, methodNotFound, RpcError } from './json-rpc.js';
+import { type Invoke, type Json, methodNotFound, type Result, RpcError } from './json-rpc.js';
 import { listAgents, listCalls, listFlows, listQueue } from './lists.js';
 import { type Bound, bind, textParam, textsParam, wholeParam } from './params.js';
 import type { EngineControl, EngineView } from './source.js';
@@ -10,7 +10,7 @@ import { GROUP, Statistics, type Value } from './statistics.js';
 interface Method {
   /** The parameter lists it takes, each a list of names. */
   lists: readonly (readonly string[])[];
-  run(params: Bound, caller: Subscriber | undefined): Json | Promise<Json>;
+  run(params: Bound, caller: Subscriber | undefined): Result | Promise<Result>;
 }
 
 /** What the methods work on. */

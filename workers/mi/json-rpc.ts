@@ -3,6 +3,8 @@
  * and makes the text that answers it. Knows nothing of the methods themselves nor of who carries the text.
  */
 
+import { Listing } from './listing.js';
+
 export type Json =
   | string
   | number
@@ -40,7 +42,10 @@ export const MAX_ANSWER = 64 * 1024 * 1024;
  * Calls one method. Throws or rejects with an RpcError for what the caller is to be told; anything else
  * thrown is a defect: the caller is told -32000 and `onDefect` the rest.
  */
-export type Invoke = (method: string, params: Params) => Json | Promise<Json>;
+export type Invoke = (method: string, params: Params) => Result | Promise<Result>;
+
+/** What a method answers. */
+export type Result = Json | Listing;
 
 /**
  * Answers a text.
@@ -120,12 +125,17 @@ async function answerOne(
   const { id, method, params } = request;
   try {
     const result = await invoke(method, params);
-    return id === undefined ? undefined : JSON.stringify({ jsonrpc: '2.0', result, id });
+    return id === undefined ? undefined : await resultText(id, result);
   } catch (error) {
     if (!(error instanceof RpcError)) onDefect(error, method);
     if (id === undefined) return undefined;
     return errorText(id, error instanceof RpcError ? error : serverError());
   }
+}
+
+async function resultText(id: string | number | null, result: Result): Promise<string> {
+  if (!(result instanceof Listing)) return JSON.stringify({ jsonrpc: '2.0', result, id });
+  return `{"jsonrpc":"2.0","result":${await result.text()},"id":${JSON.stringify(id)}}`;
 }
 
 function tooMuch(message: unknown): string | undefined {

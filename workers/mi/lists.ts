@@ -1,6 +1,7 @@
 /** The lists of calls, flows and agents, with the field names that OpenSIPS's tools expect. */
-import type { AgentRow, CallRow, FlowRow } from '../../core/acd/view.js';
+import type { AgentRow, FlowRow } from '../../core/acd/view.js';
 import type { Json } from './json-rpc.js';
+import { inSlices, Listing, select } from './listing.js';
 import type { EngineView } from './source.js';
 
 /** Whole seconds from one time to another; 0 when that is still to come. */
@@ -10,33 +11,39 @@ const seconds = (from_ms: number, to_ms: number): number => Math.max(0, Math.flo
 export const MEDIA = { rtp: 'RTP', msrp: 'MSRP' } as const;
 
 /** cc_list_queue: the waiting calls, the next to be delivered first. */
-export function listQueue(view: EngineView): Json {
+export function listQueue(view: EngineView): Listing {
+  return new Listing('Calls', waitingCalls(view));
+}
+
+async function* waitingCalls(view: EngineView): AsyncIterable<Json[]> {
   const now_ms = view.now_ms();
-  const waiting: CallRow[] = [];
-  for (const call of view.calls()) if (call.state === 'queued') waiting.push(call);
+  const waiting = await select(view.calls(), ({ state }) => state === 'queued');
   waiting.sort((a, b) => a.order_priority - b.order_priority || a.order_sequence - b.order_sequence);
-  return {
-    Calls: waiting.map((call, index) => {
-      const flow = view.flow(call.flow);
-      return {
-        index,
-        id: call.id,
-        Media: MEDIA[call.media],
-        'Caller username': call.caller_user,
-        'Caller display name': call.caller_display,
-        'Waiting for': seconds(call.queued_ms, now_ms),
-        ETW: call.eta_s,
-        Flow: flow?.id ?? '',
-        Priority: flow?.priority ?? 0,
-        Skill: (flow && view.skill(flow.skill)?.name) ?? '',
-      };
-    }),
-  };
+  const flow_of = once((row) => view.flow(row));
+  const skill_of = once((row) => view.skill(row));
+  yield* inSlices(waiting, (call, index) => {
+    const flow = flow_of(call.flow);
+    return {
+      index,
+      id: call.id,
+      Media: MEDIA[call.media],
+      'Caller username': call.caller_user,
+      'Caller display name': call.caller_display,
+      'Waiting for': seconds(call.queued_ms, now_ms),
+      ETW: call.eta_s,
+      Flow: flow?.id ?? '',
+      Priority: flow?.priority ?? 0,
+      Skill: (flow && skill_of(flow.skill)?.name) ?? '',
+    };
+  });
 }
 
 /** cc_list_flows. */
-export function listFlows(view: EngineView): Json {
-  return { Flows: Array.from(view.flows(), (flow) => flowItem(view, flow)) };
+export function listFlows(view: EngineView): Listing {
+  return new Listing(
+    'Flows',
+    inSlices(view.flows(), (flow) => flowItem(view, flow)),
+  );
 }
 
 function flowItem(view: EngineView, flow: FlowRow): Json {
@@ -51,9 +58,12 @@ function flowItem(view: EngineView, flow: FlowRow): Json {
 }
 
 /** cc_list_agents. */
-export function listAgents(view: EngineView): Json {
+export function listAgents(view: EngineView): Listing {
   const now_ms = view.now_ms();
-  return { Agents: Array.from(view.agents(), (agent) => agentItem(agent, now_ms)) };
+  return new Listing(
+    'Agents',
+    inSlices(view.agents(), (agent) => agentItem(agent, now_ms)),
+  );
 }
 
 function agentItem(agent: AgentRow, now_ms: number): Json {
@@ -80,21 +90,35 @@ function agentItem(agent: AgentRow, now_ms: number): Json {
 }
 
 /** cc_list_calls. */
-export function listCalls(view: EngineView): Json {
+export function listCalls(view: EngineView): Listing {
   const now_ms = view.now_ms();
-  return { Calls: Array.from(view.calls(), (call) => callItem(view, call, now_ms)) };
+  const flow_of = once((row) => view.flow(row));
+  return new Listing(
+    'Calls',
+    inSlices(view.calls(), (call) => {
+      const { id, refs, state } = call;
+      const agent = call.agent < 0 ? undefined : view.agent(call.agent);
+      return {
+        id,
+        Ref: refs,
+        State: state,
+        ...(state === 'ended'
+          ? {}
+          : { 'Call Time': seconds(call.arrival_ms, now_ms), Flow: flow_of(call.flow)?.id ?? '' }),
+        ...(agent === undefined ? {} : { Agent: agent.id }),
+      };
+    }),
+  );
 }
 
-function callItem(view: EngineView, call: CallRow, now_ms: number): Json {
-  const { id, refs, state } = call;
-  const agent = call.agent < 0 ? undefined : view.agent(call.agent);
-  return {
-    id,
-    Ref: refs,
-    State: state,
-    ...(state === 'ended'
-      ? {}
-      : { 'Call Time': seconds(call.arrival_ms, now_ms), Flow: view.flow(call.flow)?.id ?? '' }),
-    ...(agent === undefined ? {} : { Agent: agent.id }),
+/** Looks a row up that many others name, once for all of them. */
+function once<Row>(look: (row: number) => Row): (row: number) => Row {
+  const known = new Map<number, Row>();
+  return (row) => {
+    const before = known.get(row);
+    if (before !== undefined) return before;
+    const found = look(row);
+    known.set(row, found);
+    return found;
   };
 }
