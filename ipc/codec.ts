@@ -7,6 +7,7 @@
  */
 import { Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE } from 'msgpackr';
 import { AssertionError, assert } from '../core/assert.js';
+import { compiled } from './compiled.js';
 
 /** How a field of type V travels. A union of names is listed with a small number for each name. */
 export type FieldSpec<V> = [V] extends [boolean]
@@ -115,10 +116,7 @@ export class Codec<T> {
   }
 }
 
-/**
- * What fills and reads the array of a kind, written out and compiled: a loop over names costs several times as much,
- * and what it builds field by field costs its readers more as well. The names are the catalogue's.
- */
+/** What fills and reads the array of a kind. */
 function compile<T>(kind: string, fields: readonly Field[]): Pick<Variant<T>, 'fill' | 'read'> {
   const fills: string[] = [];
   const checks: string[] = [];
@@ -135,14 +133,13 @@ function compile<T>(kind: string, fields: readonly Field[]): Pick<Variant<T>, 'f
     values.push(`${name}: ${value}`);
   }
   const read = [...checks, `return { ${values.join(', ')} };`];
-  return new Function(
-    'fields',
-    'corrupt',
-    `return {
+  return compiled(
+    `{
       fill(positions, message) { ${fills.join('\n')} },
       read(positions, where) { ${read.join('\n')} },
-    };`,
-  )(fields, corrupt) as Pick<Variant<T>, 'fill' | 'read'>;
+    }`,
+    { fields, corrupt },
+  );
 }
 
 /** A codec for a union of kinds. */

@@ -10,6 +10,7 @@
  * "used", f64 columns, i32 columns, text lengths, then bytes (text, flags, enums).
  */
 import { assert } from '../core/assert.js';
+import { compiled } from './compiled.js';
 
 /** A column that holds values of type V; see {@link i32}, {@link f64}, {@link utf8}, {@link flag}, {@link oneOf}. */
 export interface Column<V> {
@@ -240,10 +241,7 @@ interface RowCode<Row> {
   take(memory: Memory, base: number): Row;
 }
 
-/**
- * What writes and reads a row, written out and compiled: a loop over columns costs several times as much. The names
- * are those of the code's own columns.
- */
+/** What writes and reads a row. */
 function compile<Row>(places: readonly Place[]): RowCode<Row> {
   const puts: string[] = [];
   const takes: string[] = [];
@@ -277,13 +275,13 @@ function compile<Row>(places: readonly Place[]): RowCode<Row> {
   }
   const row = places.map(({ name }, index) => `${name}: ${takes[index]}`);
   const memory = 'const { words, numbers, bytes } = memory;';
-  return new Function(
-    ...['places', 'assert', 'putText', 'takeText'],
-    `return {
+  return compiled(
+    `{
       put(memory, base, row) { ${memory} ${puts.join('\n')} },
       take(memory, base) { ${memory} return { ${row.join(',\n')} }; },
-    };`,
-  )(places, assert, putText, takeText) as RowCode<Row>;
+    }`,
+    { places, assert, putText, takeText },
+  );
 }
 
 /** Writes text, most of it short and ASCII, and its length in bytes. */
