@@ -10,6 +10,7 @@ import type { TimerWheel } from '../timers.js';
 import type { Agent } from './agent.js';
 import { AgentDesk } from './agent-desk.js';
 import { Calls } from './calls.js';
+import { cidAfter } from './cid.js';
 import type { Command, CommandResult } from './commands.js';
 import { agentSees } from './display.js';
 import { estimatedWait } from './estimate.js';
@@ -30,9 +31,6 @@ import type { AgentRow, CallRow, EngineRow, FlowRow, SkillRow } from './view.js'
 
 export { Outbox } from './outbox.js';
 export type { DispatcherOptions } from './state.js';
-
-/** The largest cid that its column holds; then it begins anew. */
-const MAX_CID = 2 ** 31 - 1;
 
 /** Failures for which the call is to blame, or the engine, and not the agent who got it. */
 const CALLS_OWN = new Set([400, 415, 420, 488, 606]);
@@ -291,7 +289,7 @@ export class Dispatcher {
 
   private takeCid(): number {
     const cid = this.next_cid;
-    this.next_cid = cid >= MAX_CID ? 1 : cid + 1;
+    this.next_cid = cidAfter(cid);
     return cid;
   }
 

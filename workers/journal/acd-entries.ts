@@ -35,8 +35,8 @@ function packed<T>(): Layout<T> {
 
 const call = layout<CallMemory>({
   id: 'utf8',
-  worker: 'number',
   cid: 'number',
+  worker: 'number',
   media: 'utf8',
   param: 'utf8',
   caller_user: 'utf8',
@@ -153,8 +153,14 @@ export function writeRecord(out: ByteWriter, seq: number, record: StoreRecord): 
   out.bytes(encoded.subarray(encoded.start, encoded.end));
 }
 
+/** An entry whose value has not been read: nearly all are followed by a later one of the same entity. */
+export interface UnreadEntry {
+  kind: AcdEntry['kind'];
+  bytes: Buffer;
+}
+
 /** The next entry that is none of the store's; those are handed over for {@link recordSeq}. undefined at the end. */
-export function nextMemory(from: ByteReader, record: (bytes: Buffer) => void): AcdEntry | undefined {
+export function nextMemory(from: ByteReader, record: (bytes: Buffer) => void): UnreadEntry | undefined {
   while (!from.done) {
     const number = from.u8();
     const bytes = from.bytes();
@@ -164,9 +170,27 @@ export function nextMemory(from: ByteReader, record: (bytes: Buffer) => void): A
     }
     const kind = KIND_OF.get(number);
     if (kind === undefined) throw new RangeError(`no journal entry is of kind ${number}`);
-    return { kind, value: KINDS[kind].layout.read(new ByteReader(bytes)) } as AcdEntry;
+    return { kind, bytes };
   }
   return undefined;
+}
+
+type Value<K extends AcdEntry['kind']> = Extract<AcdEntry, { kind: K }>['value'];
+
+/** The value of an entry of that kind. */
+export function memoryIn<K extends AcdEntry['kind']>(kind: K, bytes: Buffer): Value<K> {
+  return (KINDS[kind].layout as unknown as Layout<Value<K>>).read(new ByteReader(bytes));
+}
+
+/** Whom an entry is about that is an agent's or a flow's. */
+export function idIn(bytes: Buffer): string {
+  return new ByteReader(bytes).utf8();
+}
+
+/** What call an entry is about. */
+export function callIn(bytes: Buffer): Pick<CallMemory, 'id' | 'cid'> {
+  const from = new ByteReader(bytes);
+  return { id: from.utf8(), cid: from.number() };
 }
 
 /** Number of a row for the store. */

@@ -1,6 +1,7 @@
 /** What the dispatcher's journal says: its memory, and where it had come to. */
+import { cidAfter, isCidFrom } from '../../core/acd/cid.js';
 import type { Memory } from '../../core/acd/memory.js';
-import { appliedIn, nextMemory, recordSeq } from './acd-entries.js';
+import { appliedIn, callIn, idIn, memoryIn, nextMemory, recordSeq } from './acd-entries.js';
 import { ACD_JOURNAL } from './acd-journal.js';
 import { filesOf } from './files.js';
 import { goodFrames, inFrames } from './frames.js';
@@ -33,43 +34,50 @@ export function heardIn(files: readonly Buffer[]): Map<string, number> {
 export function recoverAcd(files: readonly Buffer[]): RecoveredAcd {
   let provisioning: Memory['provisioning'] | undefined;
   let engine: Memory['engine'] | undefined;
-  const agents = new Map<string, Memory['agents'][number]>();
-  const flows = new Map<string, Memory['flows'][number]>();
-  const calls = new Map<string, Memory['calls'][number]>();
+  const agents = new Map<string, Buffer>();
+  const flows = new Map<string, Buffer>();
+  const calls = new Map<string, Buffer>();
   const ended: string[] = [];
   let record_seq = 0;
   let last_record: Buffer | undefined;
-  let last_cid = 0;
+  let next_cid = 1;
   for (const from of inFrames(files)) {
     // They are numbered in order.
     const record = (bytes: Buffer): void => {
       last_record = bytes;
     };
     for (let entry = nextMemory(from, record); entry !== undefined; entry = nextMemory(from, record)) {
-      switch (entry.kind) {
+      const { kind, bytes } = entry;
+      switch (kind) {
         case 'provisioning':
-          provisioning = entry.value;
+          provisioning = memoryIn(kind, bytes);
           break;
         case 'engine':
-          engine = entry.value;
+          engine = memoryIn(kind, bytes);
+          next_cid = engine.next_cid;
           break;
         case 'agent':
-          agents.set(entry.value.id, entry.value);
+          agents.set(idIn(bytes), bytes);
           break;
         case 'flow':
-          flows.set(entry.value.id, entry.value);
+          flows.set(idIn(bytes), bytes);
           break;
         case 'record_seq':
-          record_seq = entry.value;
+          record_seq = memoryIn(kind, bytes);
           break;
-        case 'call':
-          last_cid = entry.value.cid;
-          calls.set(entry.value.id, entry.value);
+        case 'call': {
+          const { id, cid } = callIn(bytes);
+          // The engine's counters are told from time to time only.
+          if (isCidFrom(cid, next_cid)) next_cid = cidAfter(cid);
+          calls.set(id, bytes);
           break;
-        case 'ended':
-          calls.delete(entry.value);
-          ended.push(entry.value);
+        }
+        case 'ended': {
+          const id = memoryIn(kind, bytes);
+          calls.delete(id);
+          ended.push(id);
           break;
+        }
       }
     }
   }
@@ -78,11 +86,10 @@ export function recoverAcd(files: readonly Buffer[]): RecoveredAcd {
   return {
     memory: {
       provisioning,
-      // Told from time to time only; cids are given out in order.
-      engine: { ...engine, next_cid: last_cid >= engine.next_cid ? last_cid + 1 : engine.next_cid },
-      agents: [...agents.values()],
-      flows: [...flows.values()],
-      calls: [...calls.values()],
+      engine: { ...engine, next_cid },
+      agents: [...agents.values()].map((bytes) => memoryIn('agent', bytes)),
+      flows: [...flows.values()].map((bytes) => memoryIn('flow', bytes)),
+      calls: [...calls.values()].map((bytes) => memoryIn('call', bytes)),
       ended,
     },
     record_seq,

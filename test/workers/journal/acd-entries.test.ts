@@ -1,7 +1,13 @@
 /** What the dispatcher remembers, as bytes: it reads back as it was. */
 import t from 'tap';
 import { agentMemory, callMemory, flowMemory } from '../../../core/acd/memory.js';
-import { type AcdEntry, appliedIn, nextMemory, writeAcdEntry } from '../../../workers/journal/acd-entries.js';
+import {
+  type AcdEntry,
+  appliedIn,
+  memoryIn,
+  nextMemory,
+  writeAcdEntry,
+} from '../../../workers/journal/acd-entries.js';
 import { ByteReader, ByteWriter } from '../../../workers/journal/bytes.js';
 import { agentConfig, Centre, flowConfig } from '../../acd/centre.js';
 
@@ -17,7 +23,7 @@ function read(from: ByteReader): AcdEntry[] {
   };
   const all: AcdEntry[] = [];
   for (let entry = nextMemory(from, none); entry !== undefined; entry = nextMemory(from, none))
-    all.push(entry);
+    all.push({ kind: entry.kind, value: memoryIn(entry.kind, entry.bytes) } as AcdEntry);
   return all;
 }
 
