@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import { dialer } from './dial.js';
 import { type EmbeddedDatabase, openEmbedded } from './embedded.js';
-import { reasonOf, StoreError } from './errors.js';
+import { isBroken, reasonOf, StoreError } from './errors.js';
 import { EMBEDDED, type SqlOptions } from './options.js';
 
 export type Sql = postgres.Sql;
@@ -91,9 +91,9 @@ export class Database {
   }
 
   /**
-   * Does `work`. When it has no answer in 30 s (a peer that vanished, a lock that stays) the connections are
-   * given up, new ones take their place, and a {@link StoreError} is thrown; whether the work was done is then
-   * unknown. Other errors are those of `work`.
+   * Does `work`. When it has no answer in 30 s (a peer that vanished, a lock that stays) or a connection breaks, all
+   * are given up and new ones take their place; whether the work was done is then unknown. The first is a
+   * {@link StoreError}, other errors are those of `work`.
    */
   async run<T>(work: (sql: Sql) => PromiseLike<T>): Promise<T> {
     const client = this.client;
@@ -105,7 +105,8 @@ export class Database {
     try {
       return await Promise.race([work(client), deadline]);
     } catch (error) {
-      if (error === late && client === this.client) {
+      // The client dials twice at a time for a connection that broke while it was made, and then neither serves.
+      if ((error === late || isBroken(error)) && client === this.client) {
         this.client = this.connect();
         await client.end({ timeout: 0 });
       }

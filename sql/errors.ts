@@ -21,6 +21,11 @@ export function isDataError(error: unknown): boolean {
   );
 }
 
+/** Whether a connection broke, or could not be made: the server has not said so itself. */
+export function isBroken(error: unknown): boolean {
+  return isOutside(error) && !(error instanceof StoreError || error instanceof postgres.PostgresError);
+}
+
 /** Whether `error` came out of the world (server, socket, file system) and not out of a fault in this program. */
 export function isOutside(error: unknown): boolean {
   return (

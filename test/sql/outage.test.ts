@@ -8,6 +8,7 @@ import { openEmbedded } from '../../sql/embedded.js';
 import { DEFAULT_TABLES } from '../../sql/options.js';
 import { ensureSchema } from '../../sql/schema.js';
 import { Writer } from '../../sql/writer.js';
+import { eventually } from '../support/settle.js';
 import { Lines, opened } from './databases.js';
 
 /** A way to the database that can be cut. */
@@ -148,5 +149,26 @@ t.test('a database that comes and goes', async (t) => {
     t.equal(log.matching('2 rows could not be written before the stop and wait in the journal').length, 1);
     t.notOk(existsSync(join(data_dir, DEAD_LETTER_FILE)), 'no row is a dead letter');
     wire.mend();
+  });
+
+  await t.test('of attempts while it was away nothing is left that breaks what comes after', async (t) => {
+    const ask = () => databases.cdrs.run((sql) => sql`select 1`);
+    const answered = (): Promise<boolean> =>
+      ask().then(
+        () => true,
+        () => false,
+      );
+    wire.cut();
+    const lanes = Array.from({ length: 3 }, async () => {
+      let answers = 0;
+      for (let n = 0; n < 40; n++) if (await answered()) answers++;
+      return answers;
+    });
+    t.same(await Promise.all(lanes), [0, 0, 0], 'nobody answers');
+    wire.mend();
+    await eventually(answered, (yes) => yes, 'it answers again');
+    // As long as the client gives a connection that it makes.
+    for (const until_ms = Date.now() + 6_000; Date.now() < until_ms; )
+      await Promise.all([ask(), ask(), ask()]);
   });
 });
