@@ -1,3 +1,4 @@
+/** Who gives way to calls: what V8 does beside them. */
 import { execFileSync } from 'node:child_process';
 import t from 'tap';
 

@@ -154,7 +154,7 @@ export function writeRecord(out: ByteWriter, seq: number, record: StoreRecord): 
 }
 
 /** An entry whose value has not been read: nearly all are followed by a later one of the same entity. */
-export interface UnreadEntry {
+interface UnreadEntry {
   kind: AcdEntry['kind'];
   bytes: Buffer;
 }

@@ -14,7 +14,7 @@ type Way<V> = [V] extends [boolean]
         : never;
 
 /** Every field of T, in the order in which they are written. */
-export type Fields<T> = { readonly [K in keyof T]-?: Way<T[K]> };
+type Fields<T> = { readonly [K in keyof T]-?: Way<T[K]> };
 
 export interface Layout<T> {
   write(out: ByteWriter, value: T): void;

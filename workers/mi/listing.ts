@@ -27,30 +27,31 @@ export class Listing {
   }
 }
 
-/** The items of some rows, slice by slice; rows that have none are left out. */
+/** The rows, so many at a time. */
+async function* slices<Row>(rows: Iterable<Row>): AsyncGenerator<Row[]> {
+  let slice: Row[] = [];
+  for (const row of rows) {
+    slice.push(row);
+    if (slice.length < SLICE) continue;
+    yield slice;
+    slice = [];
+    await sleep(PAUSE_MS);
+  }
+  yield slice;
+}
+
+/** The items of some rows, slice by slice. */
 export async function* inSlices<Row>(
   rows: Iterable<Row>,
   item: (row: Row, index: number) => Json,
 ): AsyncGenerator<Json[]> {
-  let items: Json[] = [];
-  let looked_at = 0;
-  for (const row of rows) {
-    items.push(item(row, looked_at++));
-    if (looked_at % SLICE > 0) continue;
-    yield items;
-    items = [];
-    await sleep(PAUSE_MS);
-  }
-  yield items;
+  let index = 0;
+  for await (const slice of slices(rows)) yield slice.map((row) => item(row, index++));
 }
 
 /** The rows that are wanted, looked for in slices as well. */
 export async function select<Row>(rows: Iterable<Row>, wanted: (row: Row) => boolean): Promise<Row[]> {
   const selected: Row[] = [];
-  let looked_at = 0;
-  for (const row of rows) {
-    if (wanted(row)) selected.push(row);
-    if (++looked_at % SLICE === 0) await sleep(PAUSE_MS);
-  }
+  for await (const slice of slices(rows)) selected.push(...slice.filter(wanted));
   return selected;
 }
