@@ -33,6 +33,7 @@ function packed<T>(): Layout<T> {
   return { write: (out, value) => out.raw(pack(value)), read: (from) => unpack(from.rest()) as T };
 }
 
+/** What it begins with is read by {@link callIn} alone. */
 const call = layout<CallMemory>({
   id: 'utf8',
   cid: 'number',
