@@ -2,8 +2,8 @@
  * A table in shared memory: one thread writes rows, every other reads them without asking anybody.
  *
  * Each row has a sequence word, odd while the row is being written. A reader decodes the row and throws
- * the result away if the word was odd or has moved; after eight tries it gives up and says so. Both
- * ends look at the word with read-modify-write operations: they order the plain accesses in between
+ * the result away if the word was odd or has moved. A writer is done in a microsecond, unless the system has taken
+ * its core away: after some tries a reader sleeps, so that it may have this one. Both ends look at the word with read-modify-write operations: they order the plain accesses in between
  * also on processors that would reorder them around a plain atomic load or store.
  *
  * Memory: one word with the number of rows ever used, then rows of a fixed size: sequence word, word
@@ -50,7 +50,10 @@ export interface TableDescriptor {
 }
 
 const HEADER_BYTES = 64;
-const READ_TRIES = 8;
+/** A reader sleeps after so many tries, this long, and so often: five seconds. */
+const TRIES = 8;
+const NAP_MS = 1;
+const NAPS = 5000;
 
 interface Place {
   readonly name: string;
@@ -129,12 +132,10 @@ export interface TableReader<Row> {
   readonly rows: number;
   /** One more than the highest row ever written. */
   readonly high_water: number;
-  /** How many reads gave up because the row kept changing. */
-  readonly busy_reads: number;
-  /** A copy of the row, undefined when it is empty, `busy` when it changed under every try. */
-  read(row: number): Row | 'busy' | undefined;
-  /** Every row that is not empty, in order; returns how many were left out as busy. */
-  scan(each: (row: Row, index: number) => void): number;
+  /** A copy of the row, undefined when it is empty. While it is being written the thread waits, milliseconds at most. */
+  read(row: number): Row | undefined;
+  /** Every row that is not empty, in order. */
+  scan(each: (row: Row, index: number) => void): void;
 }
 
 /** What the one thread that owns a table may do besides. */
@@ -152,7 +153,6 @@ export class SharedTable<Row extends object> implements TableWriter<Row> {
   private readonly code: RowCode<Row>;
   private readonly memory: Memory;
   private readonly words: Int32Array;
-  private busy = 0;
 
   constructor(columns: Columns<Row>, descriptor: TableDescriptor) {
     const layout = layOut(columns as Record<string, Column<unknown>>);
@@ -173,33 +173,27 @@ export class SharedTable<Row extends object> implements TableWriter<Row> {
     return Atomics.load(this.words, 0);
   }
 
-  get busy_reads(): number {
-    return this.busy;
-  }
-
-  read(row: number): Row | 'busy' | undefined {
+  read(row: number): Row | undefined {
     const base = this.base(row);
     const word = base >> 2;
     const { words } = this;
-    for (let tries = 0; tries < READ_TRIES; tries++) {
+    for (let tries = 1; tries <= TRIES * NAPS; tries++) {
       const before = Atomics.load(words, word);
-      if ((before & 1) !== 0) continue;
-      const values = words[word + 1] === 0 ? undefined : this.code.take(this.memory, base);
-      if (Atomics.compareExchange(words, word, before, before) === before) return values;
+      if ((before & 1) === 0) {
+        const values = words[word + 1] === 0 ? undefined : this.code.take(this.memory, base);
+        if (Atomics.compareExchange(words, word, before, before) === before) return values;
+      }
+      if (tries % TRIES === 0) Atomics.wait(words, word, before, NAP_MS);
     }
-    this.busy++;
-    return 'busy';
+    assert(false, 'a row that is being written is finished');
   }
 
-  scan(each: (row: Row, index: number) => void): number {
+  scan(each: (row: Row, index: number) => void): void {
     const end = this.high_water;
-    let busy = 0;
     for (let row = 0; row < end; row++) {
       const values = this.read(row);
-      if (values === 'busy') busy++;
-      else if (values !== undefined) each(values, row);
+      if (values !== undefined) each(values, row);
     }
-    return busy;
   }
 
   write(row: number, values: Row): void {

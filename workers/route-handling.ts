@@ -1,11 +1,10 @@
 /** `ccHandleCall` as a route module calls it: its return codes, and what becomes of the INVITE after each. */
-import type { FlowRow, SkillRow } from '../core/acd/view.js';
+import type { FlowRow } from '../core/acd/view.js';
 import { bytesFromUtf8 } from '../core/sip/bytes.js';
 import type { Routed } from '../core/sip/environment.js';
 import type { SipRequest } from '../core/sip/message.js';
 import { sdpKind, sdpMedia } from '../core/sip/sdp.js';
 import { parseUri } from '../core/sip/uri.js';
-import type { TableReader } from '../ipc/shared-table.js';
 import type { TableReaders } from '../ipc/tables.js';
 
 /** The call is taken. */
@@ -24,7 +23,6 @@ const REFUSALS: Readonly<Record<number, { status: number; text: string }>> = {
   [BAD_FROM]: { status: 400, text: 'unusable From URI' },
   [UNKNOWN]: { status: 404, text: 'no such flow' },
   [NOBODY_LOGGED_IN]: { status: 480, text: 'no agent logged in' },
-  [INTERNAL]: { status: 500, text: 'internal error' },
 };
 
 /** A refusal with its Reason header. */
@@ -34,8 +32,8 @@ export function refusal(status: number, text: string): Routed {
 
 /** Who is there for a flow, read from the shared tables. */
 export interface FlowBook {
-  /** How many agents with its skill are logged in; undefined when there is no such flow; `busy` when it cannot be told. */
-  loggedIn(flow: string): number | undefined | 'busy';
+  /** How many agents with its skill are logged in; undefined when there is no such flow. */
+  loggedIn(flow: string): number | undefined;
 }
 
 /** A module's calls of ccHandleCall for one INVITE. */
@@ -84,7 +82,6 @@ export class CallHandling {
     if (flow === '') return NO_FLOW_GIVEN;
     if (parseUri(this.request.from.uri) === undefined) return BAD_FROM;
     const logged_in = this.flows.loggedIn(flow);
-    if (logged_in === 'busy') return INTERNAL;
     if (logged_in === undefined) return UNKNOWN;
     if (logged_in === 0 && this.reject_on_no_agents) return NOBODY_LOGGED_IN;
     return typeof media === 'number' ? media : HANDLED;
@@ -109,31 +106,27 @@ export class TableFlowBook implements FlowBook {
 
   constructor(private readonly tables: Pick<TableReaders, 'flows' | 'skills'>) {}
 
-  loggedIn(flow: string): number | undefined | 'busy' {
+  loggedIn(flow: string): number | undefined {
     const row = this.find(flow);
-    if (row === undefined || row === 'busy') return row;
-    const skill = read<SkillRow>(this.tables.skills, row.skill);
-    return skill === 'busy' ? 'busy' : (skill?.logged_in ?? 0);
+    return row && (this.tables.skills.read(row.skill)?.logged_in ?? 0);
   }
 
-  private find(id: string): FlowRow | undefined | 'busy' {
-    const known = this.rows.get(id);
-    const row = known === undefined ? undefined : read<FlowRow>(this.tables.flows, known);
-    if (row === 'busy') return row;
-    if (row?.id === id) return row.removed ? undefined : row;
+  private find(id: string): FlowRow | undefined {
+    const row = this.named(id);
+    return row?.removed === false ? row : undefined;
+  }
+
+  /** The row of that id, perhaps of a flow that there is no more. */
+  private named(id: string): FlowRow | undefined {
+    const row = this.known(id);
+    if (row?.id === id) return row;
     this.rows.clear();
-    const busy = this.tables.flows.scan((each, index) => this.rows.set(each.id, index));
-    const found = this.rows.get(id);
-    if (found === undefined) return busy > 0 ? 'busy' : undefined;
-    const again = read<FlowRow>(this.tables.flows, found);
-    return again === 'busy' || again?.removed === false ? again : undefined;
+    this.tables.flows.scan((each, index) => this.rows.set(each.id, index));
+    return this.known(id);
   }
-}
 
-function read<Row>(table: TableReader<Row>, row: number): Row | undefined | 'busy' {
-  for (let tries = 0; tries < 3; tries++) {
-    const values = table.read(row);
-    if (values !== 'busy') return values;
+  private known(id: string): FlowRow | undefined {
+    const row = this.rows.get(id);
+    return row === undefined ? undefined : this.tables.flows.read(row);
   }
-  return 'busy';
 }

@@ -38,6 +38,14 @@ export interface HammerTask {
   stop: SharedArrayBuffer;
 }
 
+/** Begins to write a row, says so, and ends 30 ms later. */
+export interface HeldUpTask {
+  task: 'held-up';
+  memory: SharedArrayBuffer;
+  /** Where the row's sequence number is. */
+  word: number;
+}
+
 /** A row whose columns all follow from `n`. */
 export interface HammerRow {
   n: number;
@@ -97,13 +105,21 @@ function hammer({ table, stop }: HammerTask): void {
   }
 }
 
+function holdUp({ memory, word }: HeldUpTask): void {
+  const words = new Int32Array(memory);
+  Atomics.add(words, word, 1);
+  parentPort?.postMessage('begun');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+  Atomics.add(words, word, 1);
+}
+
 /** Rings every 5 ms, as long as the thread is left to run. */
 function ring({ doorbell }: RingTask): void {
   const bell = new Doorbell(doorbell);
   setInterval(() => bell.ring(), 5);
 }
 
-const data = workerData as EchoTask | SleepTask | HammerTask | RingTask | null;
+const data = workerData as EchoTask | SleepTask | HammerTask | HeldUpTask | RingTask | null;
 switch (data?.task) {
   case 'echo':
     echo(data);
@@ -116,4 +132,7 @@ switch (data?.task) {
     break;
   case 'hammer':
     hammer(data);
+    break;
+  case 'held-up':
+    holdUp(data);
 }

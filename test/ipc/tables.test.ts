@@ -9,7 +9,6 @@ import {
   SKILL_ROWS,
   type TableReaders,
 } from '../../ipc/tables.js';
-import { sharedTableView } from '../../workers/mi/shared-table-view.js';
 
 const COUNTS = { incalls: 2 ** 33, dist_incalls: 2, answ_incalls: 3, answ_inchats: 4, aban_incalls: 5 };
 const ONHOLD = { onhold_calls: 6, onhold_chats: 7 };
@@ -92,18 +91,4 @@ t.test('every state of a call can be shown', async (t) => {
     tables.calls.write(0, { ...CALL, state });
     t.strictSame(tables.calls.read(0), { ...CALL, state });
   }
-});
-
-t.test('the engine’s row is there for its readers also while it is being written', async (t) => {
-  const tables = openTables(createTables(10));
-  let held_up = false;
-  const engine = {
-    rows: 1,
-    high_water: 1,
-    read: () => (held_up ? 'busy' : ENGINE),
-  } as unknown as TableReaders['engine'];
-  const view = sharedTableView({ ...tables, engine }, () => 0);
-  t.same(view.engine(), ENGINE);
-  held_up = true;
-  t.same(view.engine(), ENGINE, 'as it was last');
 });
