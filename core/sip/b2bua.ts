@@ -23,7 +23,7 @@ import { shardOf } from './shard.js';
 import { dismissStray } from './stray.js';
 import { TransactionLayer, type TransactionUser } from './transaction-layer.js';
 import { type Path, pathTo, type SipTimes } from './transport.js';
-import { TurnedAway } from './turned-away.js';
+import { acknowledgesTurnedAway, TURNED_AWAY, TurnedAway } from './turned-away.js';
 import { parseUri, unescapeUri } from './uri.js';
 
 /** Methods that we know and do not serve outside a dialog: 405; others are 501 (RFC 3261 8.2.1). */
@@ -32,9 +32,6 @@ const KNOWN_METHODS = new Set(
 );
 
 const ASSERTED = 'P-Asserted-Identity';
-
-/** To-tag of who is turned away: there is no dialog to tell from another. */
-const TURNED_AWAY = 'away';
 
 export class B2bua implements TransactionUser<RequestOwner> {
   readonly layer: Layer;
@@ -74,10 +71,9 @@ export class B2bua implements TransactionUser<RequestOwner> {
 
   /** A datagram, as a byte string, and as it came, where that is at hand. */
   receive(text: string, path: Path, bytes?: Uint8Array): void {
+    if (acknowledgesTurnedAway(text)) return;
     const message = parseMessage(text, bytes);
     if (message.kind !== 'failure') {
-      // Nothing is left of what it acknowledges.
-      if (message.kind === 'request' && message.method === 'ACK' && message.toTag === TURNED_AWAY) return;
       if (!beginsCall(message)) {
         const scope = this.isRepeated(message) ? undefined : this.scopeOf(message);
         if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);

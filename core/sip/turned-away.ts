@@ -6,6 +6,17 @@
  */
 import type { SipRequest } from './message.js';
 
+/** To tag of such a refusal: there is no dialog to tell from another. */
+export const TURNED_AWAY = 'turned-away';
+
+/**
+ * Whether a datagram is the ACK to such a refusal. Nothing is left of what it acknowledges, and with thousands a second
+ * reading them costs more than the refusals: only the tag is looked for.
+ */
+export function acknowledgesTurnedAway(text: string): boolean {
+  return text.startsWith('ACK ') && text.includes(`;tag=${TURNED_AWAY}`);
+}
+
 /** Nobody repeats an INVITE for longer (Timer B). */
 const KEPT_MS = 32_000;
 /** Of each half; beyond it the oldest are forgotten early. */
