@@ -192,7 +192,8 @@ async function flood(
 ): Promise<Wave> {
   const { capacity, factor, duration } = options;
   const rate = capacity * factor;
-  const load = { user: FLOW, port: engine.sip_port, calls: rate * duration, rate, limit_s: duration + 60 };
+  const limit_s = duration + 60;
+  const load = { user: FLOW, port: engine.sip_port, calls: rate * duration, rate, limit_s, together: 500 };
   const engine_before_ms = await cpu_ms(engine.pid);
   const answering_before_ms = await cpu_ms(answering.child.pid);
   const callers = await Sipp.callers(children, folder, 'caller-overload', load);

@@ -62,17 +62,20 @@ export class Sipp {
     return sipp;
   }
 
-  /** Callers: `calls` in all, `rate` a second, to `user` at a port, given up after `limit_s`. */
+  /**
+   * Callers: `calls` in all, `rate` a second, to `user` at a port, given up after `limit_s`. Times are written down so many
+   * together; those left at the end, fewer, are lost.
+   */
   static callers(
     children: Children,
     folder: string,
     scenario: string,
-    load: { user: string; port: number; calls: number; rate: number; limit_s: number },
+    load: { user: string; port: number; calls: number; rate: number; limit_s: number; together?: number },
   ): Promise<Sipp> {
-    const { user, port, calls, rate, limit_s } = load;
+    const { user, port, calls, rate, limit_s, together = 1 } = load;
     return Sipp.start(children, folder, scenario, scenario, [
       ...['-s', user, '-r', String(rate), '-m', String(calls), '-l', String(calls)],
-      ...['-trace_rtt', '-rtt_freq', '1', '-timeout', `${limit_s}s`, '-timeout_error'],
+      ...['-trace_rtt', '-rtt_freq', String(together), '-timeout', `${limit_s}s`, '-timeout_error'],
       `${HOST}:${port}`,
     ]);
   }
