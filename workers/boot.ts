@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import { SIP_WORKER_LIMITS, THREAD_LIMITS } from './thread-limits.js';
+import { THREAD_LIMITS } from './thread-limits.js';
 import { ThreadPeer } from './thread-peer.js';
 
 export interface BootedThreads {
@@ -34,7 +34,7 @@ export function bootSipWorker(): Piscina {
     minThreads: 1,
     maxThreads: 1,
     concurrentTasksPerWorker: 1,
-    resourceLimits: SIP_WORKER_LIMITS,
+    resourceLimits: THREAD_LIMITS,
   });
 }
 

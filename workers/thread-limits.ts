@@ -6,11 +6,6 @@ import type { ResourceLimits } from 'node:worker_threads';
  * times as much and stops the thread for 10 ms and more where cores are short; these take 3.
  */
 const YOUNG_MB = 12;
-/**
- * A SIP worker fills that space up to eighty times a second, and each collection also visits every page of what is old:
- * half as many are 6 % more calls let in under overload, and no slower delivery.
- */
-const SIP_YOUNG_MB = 18;
 
 /**
  * Room for some 200,000 calls, MB. V8 lets a heap grow to four times what the last collection has left where its limit
@@ -18,10 +13,7 @@ const SIP_YOUNG_MB = 18;
  */
 const OLD_MB = 2_000;
 
-/** Of the dispatcher and the store. */
 export const THREAD_LIMITS: ResourceLimits = {
   maxYoungGenerationSizeMb: YOUNG_MB,
   maxOldGenerationSizeMb: OLD_MB,
 };
-
-export const SIP_WORKER_LIMITS: ResourceLimits = { ...THREAD_LIMITS, maxYoungGenerationSizeMb: SIP_YOUNG_MB };
