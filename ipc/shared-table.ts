@@ -2,9 +2,10 @@
  * A table in shared memory: one thread writes rows, every other reads them without asking anybody.
  *
  * Each row has a sequence word, odd while the row is being written. A reader decodes the row and throws
- * the result away if the word was odd or has moved. A writer is done in a microsecond, unless the system has taken
- * its core away: after some tries a reader sleeps, so that it may have this one. Both ends look at the word with read-modify-write operations: they order the plain accesses in between
- * also on processors that would reorder them around a plain atomic load or store.
+ * the result away if the word was odd or has moved. A writer is done in a microsecond, unless the system
+ * has taken its core away: after some tries a reader sleeps, so that it may have this one. Both ends look at
+ * the word with read-modify-write operations: they order the plain accesses in between also on processors
+ * that would reorder them around a plain atomic load or store.
  *
  * Memory: one word with the number of rows ever used, then rows of a fixed size: sequence word, word
  * "used", f64 columns, i32 columns, text lengths, then bytes (text, flags, enums).

@@ -10,8 +10,8 @@ import type { SipRequest } from './message.js';
 export const TURNED_AWAY = 'turned-away';
 
 /**
- * Whether a datagram is the ACK to such a refusal. Nothing is left of what it acknowledges, and with thousands a second
- * reading them costs more than the refusals: only the tag is looked for.
+ * Whether a datagram is the ACK to such a refusal. Nothing is left of what it acknowledges, and thousands may
+ * come a second: it is told by the tag alone and not read.
  */
 export function acknowledgesTurnedAway(text: string): boolean {
   return text.startsWith('ACK ') && text.includes(`;tag=${TURNED_AWAY}`);
