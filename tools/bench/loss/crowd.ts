@@ -20,7 +20,8 @@ const PATIENCE_MS = 1500;
 /** So many talks are ended by the agent, later than would count as a rejection. */
 const AGENT_ENDS = 0.4;
 const NO_REJECTION_MS = 1500;
-const LEAST_TALK_MS = 200;
+/** Longer than T1: an answer that was lost with what died is sent again, and the engine learns that they talk. */
+const LEAST_TALK_MS = 1000;
 
 /** What a caller saw of his call. */
 export interface Visit {
