@@ -29,7 +29,7 @@ t.test(
     const said = execFileSync(process.execPath, args, { encoding: 'utf8' });
     const { main, helpers, later } = JSON.parse(said) as { main: number; helpers: number[]; later: number[] };
     t.ok(helpers.length >= 1);
-    t.ok(helpers.every((nice) => nice === 19));
+    t.ok(helpers.every((nice) => nice > main));
     t.ok(later.length >= 1);
     t.same(
       later,
