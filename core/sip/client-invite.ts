@@ -4,7 +4,7 @@
 import { assert, unreachable } from '../assert.js';
 import { buildRequest, type RequestParts } from './build.js';
 import type { SipResponse } from './message.js';
-import { ClientTransaction, type HeaderFields, type TransactionContext } from './transaction.js';
+import { type Ack, ClientTransaction, type HeaderFields, type TransactionContext } from './transaction.js';
 import type { Path } from './transport.js';
 
 type State = 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
@@ -17,6 +17,9 @@ export class ClientInvite<Owner> extends ClientTransaction<Owner> {
   /** Header fields of a CANCEL that waits for the first provisional response. */
   private cancelWaiting: HeaderFields | undefined = undefined;
   private cancelled = false;
+  /** To tag of the answer, once the user has left, and its ACK. */
+  private left: string | undefined = undefined;
+  private ack: Ack | undefined = undefined;
 
   constructor(
     context: TransactionContext<Owner>,
@@ -39,6 +42,13 @@ export class ClientInvite<Owner> extends ClientTransaction<Owner> {
     this.cancelWaiting = headers;
     if (this.state === 'proceeding') this.sendCancel(headers);
     return true;
+  }
+
+  override leave(toTag: string, ack?: Ack): void {
+    if (this.state !== 'accepted') return;
+    this.left = toTag;
+    this.ack = ack;
+    this.owner = undefined;
   }
 
   override onResponse(response: SipResponse): void {
@@ -101,7 +111,8 @@ export class ClientInvite<Owner> extends ClientTransaction<Owner> {
       case 'accepted':
         switch (input) {
           case '2xx':
-            this.report(response);
+            if (this.left === undefined) this.report(response);
+            else this.acceptedAgain(response);
             break;
           case 'deadline':
             this.terminate();
@@ -179,6 +190,13 @@ export class ClientInvite<Owner> extends ClientTransaction<Owner> {
     this.cancelled = true;
     this.context.sendCancel(this, headers);
     this.context.longDeadlines.add(this);
+  }
+
+  private acceptedAgain(response: SipResponse | undefined): void {
+    assert(response, 'a 2xx comes with its response');
+    const { ack, context } = this;
+    if (response.toTag !== this.left) context.user.stray(response, this.path);
+    else if (ack !== undefined) context.env.send(ack.path, ack.text);
   }
 
   private report(response: SipResponse | undefined): void {

@@ -36,6 +36,8 @@ export class ClientNonInvite<Owner> extends ClientTransaction<Owner> {
     return false;
   }
 
+  override leave(): void {}
+
   override onResponse(response: SipResponse): void {
     this.step(response.status < 200 ? '1xx' : '200-699', response);
   }

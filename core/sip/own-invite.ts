@@ -20,8 +20,8 @@ import {
   type RequestOwner,
   type ServerTx,
 } from './session-user.js';
+import type { Ack } from './transaction.js';
 import { asksForOffer } from './transaction-key.js';
-import type { Path } from './transport.js';
 
 /** The dialog that the INVITEs belong to, as they see it. */
 export interface InviteDialog {
@@ -38,17 +38,6 @@ export interface InviteDialog {
   /** The dialog has ended, and no INVITE of it is under way any more: it need not be known for them. */
   leave(): void;
 }
-
-/** In place of a dialog that is over: the transactions of its INVITEs, which know us for 64*T1, shall not keep it. */
-const OVER: InviteDialog = {
-  ended: true,
-  established: true,
-  remoteSdp: '',
-  inviteHeaders: () => [],
-  tooBrief: () => false,
-  accepted() {},
-  leave() {},
-};
 
 export class OwnInvite implements RequestOwner {
   /** The INVITE without a final response, as soon as it has left. */
@@ -70,7 +59,9 @@ export class OwnInvite implements RequestOwner {
   private ackAnswers = false;
   /** Sequence number of the last one that was, and its ACK as soon as that has left. */
   private acknowledged = 0;
-  private lastAck: { text: string; path: Path } | undefined = undefined;
+  private lastAck: Ack | undefined = undefined;
+  /** The last INVITE that was accepted, until we leave it. */
+  private accepted: ClientTx | undefined = undefined;
   /** Tags of further answers to the INVITE (a proxy forked), and how each is acknowledged once more. */
   private forks: Map<string, () => void> | undefined = undefined;
 
@@ -79,7 +70,7 @@ export class OwnInvite implements RequestOwner {
     private readonly layer: Layer,
     private readonly sender: DialogSender,
     private readonly own: OwnDescription,
-    private dialog: InviteDialog,
+    private readonly dialog: InviteDialog,
   ) {}
 
   /** An INVITE waits for its final response. */
@@ -191,6 +182,9 @@ export class OwnInvite implements RequestOwner {
       outcome.refused(response.status);
       return this.letGo();
     }
+    // Who accepts this one has had the ACK to the one before (14.2).
+    this.accepted?.leave(this.sender.dialog.remoteTag);
+    this.accepted = tx;
     this.dialog.accepted(response);
     this.ackDue = response.cseq;
     this.ackAnswers = sdpOf(response) !== '';
@@ -261,14 +255,21 @@ export class OwnInvite implements RequestOwner {
     this.lastAck = undefined;
     this.sender.acknowledge(this.sender.dialog, cseq, sdp, (text, path) => {
       this.lastAck = { text: flatten(text), path };
+      this.letGo();
     });
   }
 
-  /** A dialog that is over is needed no more, once there is nothing left to acknowledge. */
+  /**
+   * A dialog that is over is needed no more, once there is nothing left to acknowledge: its last INVITE, known for
+   * 64*T1, keeps the ACK in its place. Other forks are to be known, where there have been some.
+   */
   private letGo(): void {
-    if (!this.dialog.ended || this.open || this.acknowledgeDue) return;
-    this.dialog.leave();
-    this.dialog = OVER;
+    const { dialog, lastAck } = this;
+    if (!dialog.ended || this.open || this.acknowledgeDue) return;
+    dialog.leave();
+    if (lastAck === undefined || this.forks !== undefined) return;
+    this.accepted?.leave(this.sender.dialog.remoteTag, lastAck);
+    this.accepted = undefined;
   }
 
   private over(): void {

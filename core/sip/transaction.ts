@@ -120,6 +120,12 @@ abstract class Transaction<Owner> extends Expiring {
   protected abstract resendDue(): void;
 }
 
+/** An ACK to a 2xx, to be sent again. */
+export interface Ack {
+  text: string;
+  path: Path;
+}
+
 /** A request of ours and what comes back. */
 export abstract class ClientTransaction<Owner> extends Transaction<Owner> {
   abstract readonly state: ClientState;
@@ -151,6 +157,13 @@ export abstract class ClientTransaction<Owner> extends Transaction<Owner> {
    * @returns false when there is nothing to cancel: a final response has come, or this is no INVITE
    */
   abstract cancel(headers?: HeaderFields): boolean;
+
+  /**
+   * The user takes no more part in an INVITE that was answered with a 2xx and acknowledged. The same answer, if it
+   * comes again, gets the same ACK, or nothing where that is left out; of other forks' the user hears as of strays.
+   * @param toTag the answer's
+   */
+  abstract leave(toTag: string, ack?: Ack): void;
 
   /** @internal */ abstract onResponse(response: SipResponse): void;
   /** @internal */ abstract onTransportError(): void;

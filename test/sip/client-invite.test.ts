@@ -66,6 +66,30 @@ t.test('every 2xx is reported for 32 s, retransmitted ones and those of other fo
   t.same(rig.takeTold(), [{ what: 'stray', status: 200 }]);
 });
 
+t.test('of an INVITE that its user has left the same 2xx gets the same ACK, others are strays', async (t) => {
+  const rig = new Rig();
+  const tx = rig.call('INVITE');
+  const sent = tx.text;
+  tx.leave('fork-a');
+  rig.answer(sent, 200, 'fork-a');
+  t.same(
+    rig.takeTold().map(({ what }) => what),
+    ['response'],
+    'nobody leaves before the answer',
+  );
+  rig.takeSent();
+  tx.leave('fork-a', { text: `${ACK}\r\n\r\n`, path: PEER });
+  t.equal(tx.owner, undefined);
+  rig.answer(sent, 200, 'fork-a');
+  t.same(rig.takeSent(), [ACK]);
+  t.same(rig.takeTold(), []);
+  rig.answer(sent, 200, 'fork-b');
+  t.same(rig.takeSent(), []);
+  t.same(rig.takeTold(), [{ what: 'stray', status: 200 }]);
+  rig.pass(32_000);
+  t.equal(rig.layer.size, 0);
+});
+
 t.test('a failure is acknowledged on the INVITE’s own way and reported once', async (t) => {
   const rig = new Rig();
   const tx = rig.call('INVITE', PEER, 7);

@@ -31,6 +31,46 @@ t.test('each phone behind a forking proxy is hung up once, however often it answ
   t.equal(peer.summary(), '', 'one BYE');
 });
 
+t.test('so it is when the talk is over', async (t) => {
+  const { world, caller, peer, invite, ok } = joined('agent');
+  caller.send('BYE', { dialog: ok });
+  peer.reply(peer.request('BYE'), 200);
+  peer.reply(invite, 200, { sdp: sdp('10.0.0.3', 6000) });
+  const again = peer.request('ACK');
+  peer.reply(invite, 200, { sdp: sdp('10.0.0.3', 6000) });
+  t.equal(peer.request('ACK').text, again.text, 'who answered repeats himself: the same ACK again');
+  t.equal(peer.summary(), '', 'and no other BYE');
+  peer.reply(invite, 200, { sdp: sdp('10.0.0.3', 7000), tag: 'other-phone' });
+  t.equal(peer.request('ACK').toTag, 'other-phone');
+  const bye = peer.request('BYE');
+  t.equal(bye.toTag, 'other-phone');
+  peer.reply(bye, 200);
+  world.advance(31_000);
+  t.equal(peer.summary(), '');
+});
+
+t.test(
+  'who has accepted a second INVITE and repeats his answer to the first is not acknowledged',
+  async (t) => {
+    const { world, caller, peer, invite, ok } = joined('agent');
+    const first = { sdp: sdp('10.0.0.3', 6000) };
+    caller.send('INVITE', { dialog: ok, sdp: sdp('10.0.0.1', 4002) });
+    const second = peer.request('INVITE');
+    peer.reply(second, 200, { sdp: sdp('10.0.0.3', 6002) });
+    peer.request('ACK');
+    peer.reply(invite, 200, first);
+    t.equal(peer.summary(), '');
+    caller.send('BYE', { dialog: ok });
+    peer.reply(peer.request('BYE'), 200);
+    peer.reply(invite, 200, first);
+    t.equal(peer.summary(), '', 'nor when the talk is over');
+    peer.reply(second, 200, { sdp: sdp('10.0.0.3', 6002) });
+    t.equal(peer.request('ACK').cseq, second.cseq);
+    world.advance(31_000);
+    t.equal(peer.summary(), '');
+  },
+);
+
 t.test(
   'a phone behind a forking proxy that answers after a re-INVITE still gets the answer to its offer',
   async (t) => {

@@ -6,8 +6,9 @@ import { rounded } from '../measure.js';
 import { Children } from './children.js';
 import { type BenchDatabase, prepareDatabase } from './database.js';
 import { EngineProcess } from './engine.js';
+import { type FloodReport, flood, type Times } from './flood.js';
 import { cpu_ms, memory } from './proc.js';
-import { Sipp, type SippCounts } from './sipp.js';
+import { Sipp } from './sipp.js';
 
 export interface OverloadOptions {
   /** Calls a second that the engine can do here, as `bench sip --scenario direct --search` finds. */
@@ -16,6 +17,8 @@ export interface OverloadOptions {
   factor: number;
   /** How long, s. */
   duration: number;
+  /** How long it serves half of its capacity before each time, s; 0 floods one that has just started. */
+  warm: number;
   db: string;
 }
 
@@ -58,24 +61,18 @@ export interface OverloadFigures {
 const FLOW = 'bench';
 /** More than are ever busy: who waited for one would get another scenario's messages. */
 const AGENTS = 16_000;
-/** Longer than what is left of a finished call is kept: each overload meets an engine in service, that has forgotten the one before. */
-const WARM_S = 40;
 const SETTLE_MS = 60_000;
+/** Longer than what is left of a finished call is kept: each overload meets an engine in service, that has forgotten the one before. */
+export const WARM_S = 40;
+/** For the last calls of a wave to end: longer than anybody repeats a request. */
+const GRACE_S = 60;
 const WRITE_MS = 1_500;
 
 interface Wave {
-  /** What callers found wrong, by kind. */
-  errors: string;
-  counts: SippCounts;
-  answered: number;
-  refused: number;
+  report: FloodReport;
   offered_per_s: number;
   accepted_per_s: number;
-  refusals_ms: number[];
-  setups_ms: number[];
-  byes_ms: number[];
   peak_bytes: number;
-  callers_cpu: number;
   agents_cpu: number;
   engine_cpu: number;
 }
@@ -110,17 +107,15 @@ export async function benchOverload(
     const waves: Wave[] = [];
     for (let nth = 1; nth <= 2; nth++) {
       await warmUp(options, children, await mkdtemp(join(folder, 'warm-')), engine);
-      const wave = await flood(options, {
+      const wave = await overload(options, {
         children,
         folder: await mkdtemp(join(folder, 'wave-')),
         engine,
         answering,
       });
-      const { counts, answered, refused, errors } = wave;
-      say(
-        `wave ${nth}: ${counts.created} calls, ${answered} answered, ${refused} refused, ${counts.failed} failed`,
-      );
-      if (errors !== '') say(errors);
+      const { offered, answered, refused, failed, remarks } = wave.report;
+      say(`wave ${nth}: ${offered} calls, ${answered} answered, ${refused} refused, ${failed} failed`);
+      for (const remark of remarks) say(remark);
       waves.push(wave);
       await children.until(settled, SETTLE_MS, 500);
       await children.pause(WRITE_MS);
@@ -128,30 +123,29 @@ export async function benchOverload(
     const census = await engine.census('free');
     const [one, two] = waves as [Wave, Wave];
     await engine.stop();
-    const sum = (of: (wave: Wave) => number): number => of(one) + of(two);
-    const times = (of: (wave: Wave) => number[]): [number, number] => {
-      const sorted = [...of(one), ...of(two)].sort((a, b) => a - b);
-      const at = (share: number): number => rounded(sorted[Math.floor(sorted.length * share)] ?? Number.NaN);
-      return [at(0.5), at(0.99)];
+    const sum = (of: (report: FloodReport) => number): number => of(one.report) + of(two.report);
+    const times = (of: (report: FloodReport) => Times): [number, number] => {
+      const both = of(one.report).map((count, ms) => count + (of(two.report)[ms] ?? 0));
+      return [percentile(both, 0.5), percentile(both, 0.99)];
     };
-    const [refusal_p50_ms, refusal_p99_ms] = times((wave) => wave.refusals_ms);
-    const [setup_p50_ms, setup_p99_ms] = times((wave) => wave.setups_ms);
-    const [bye_p50_ms, bye_p99_ms] = times((wave) => wave.byes_ms);
+    const [refusal_p50_ms, refusal_p99_ms] = times(({ refusals }) => refusals);
+    const [setup_p50_ms, setup_p99_ms] = times(({ setups }) => setups);
+    const [bye_p50_ms, bye_p99_ms] = times(({ byes }) => byes);
     return {
       capacity: options.capacity,
       offered_per_s: one.offered_per_s,
       offered_again_per_s: two.offered_per_s,
       accepted_per_s: one.accepted_per_s,
       accepted_again_per_s: two.accepted_per_s,
-      refused: sum((wave) => wave.refused),
-      calls: sum((wave) => wave.counts.created),
-      failed: sum((wave) => wave.counts.failed),
-      unanswered: sum((wave) => wave.counts.unanswered),
-      unexpected: sum((wave) => wave.counts.unexpected),
-      unfit: sum((wave) => wave.counts.unfit),
-      resent: sum((wave) => wave.counts.resent),
+      refused: sum(({ refused }) => refused),
+      calls: sum(({ offered }) => offered),
+      failed: sum(({ failed }) => failed),
+      unanswered: sum(({ unanswered }) => unanswered),
+      unexpected: sum(({ unexpected }) => unexpected),
+      unfit: sum(({ unfit }) => unfit),
+      resent: sum(({ resent }) => resent),
       ...{ refusal_p50_ms, refusal_p99_ms, setup_p50_ms, setup_p99_ms, bye_p50_ms, bye_p99_ms },
-      callers_cpu: one.callers_cpu,
+      callers_cpu: rounded(one.report.cpu),
       agents_cpu: one.agents_cpu,
       engine_cpu: one.engine_cpu,
       peak_mb: rounded(one.peak_bytes / 2 ** 20, 1),
@@ -174,62 +168,60 @@ interface Shore {
 
 /** Half of what it can do, until its code is compiled: so was its capacity measured. */
 async function warmUp(
-  { capacity }: OverloadOptions,
+  { capacity, warm }: OverloadOptions,
   children: Children,
   folder: string,
   engine: EngineProcess,
 ): Promise<void> {
-  const rate = Math.ceil(capacity / 2);
-  const load = { user: FLOW, port: engine.sip_port, calls: rate * WARM_S, rate, limit_s: WARM_S + 30 };
-  const callers = await Sipp.callers(children, folder, 'caller-overload', load);
-  await children.until(() => callers.child.code !== undefined, load.limit_s * 1000);
+  if (warm === 0) return;
+  const task = { user: FLOW, port: engine.sip_port, rate: Math.ceil(capacity / 2) };
+  const { report } = await flood(children, folder, { ...task, duration_s: warm, grace_s: GRACE_S });
+  await report;
 }
 
 /** One wave of calls. Rates are of the time while they were offered. */
-async function flood(
-  options: OverloadOptions,
+async function overload(
+  { capacity, factor, duration }: OverloadOptions,
   { children, folder, engine, answering }: Shore,
 ): Promise<Wave> {
-  const { capacity, factor, duration } = options;
-  const rate = capacity * factor;
-  const limit_s = duration + 60;
-  const load = { user: FLOW, port: engine.sip_port, calls: rate * duration, rate, limit_s, together: 500 };
   const engine_before_ms = await cpu_ms(engine.pid);
   const answering_before_ms = await cpu_ms(answering.child.pid);
-  const callers = await Sipp.callers(children, folder, 'caller-overload', load);
   const start_ms = performance.now();
+  const task = { user: FLOW, port: engine.sip_port, rate: capacity * factor };
+  const callers = await flood(children, folder, { ...task, duration_s: duration, grace_s: GRACE_S });
   let peak_bytes = 0;
-  let callers_ms = 0;
-  const gone = (): boolean => callers.child.code !== undefined || engine.child.code !== undefined;
-  const look = async (): Promise<boolean> => {
-    peak_bytes = Math.max(peak_bytes, await memory(engine.pid, 'VmRSS'));
-    if (gone()) return true;
-    callers_ms = await cpu_ms(callers.child.pid);
-    return performance.now() - start_ms >= duration * 1000;
-  };
-  await children.until(look, duration * 1000, 200);
+  await children.until(
+    async () => {
+      if (engine.child.code === undefined)
+        peak_bytes = Math.max(peak_bytes, await memory(engine.pid, 'VmRSS'));
+      return performance.now() - start_ms >= duration * 1000;
+    },
+    duration * 1000,
+    200,
+  );
+  engine.mustRun();
   const took_ms = performance.now() - start_ms;
-  const offered = await callers.counts();
-  const accepted = await callers.counter('answered');
   const answering_ms = (await cpu_ms(answering.child.pid)) - answering_before_ms;
   const engine_ms = (await cpu_ms(engine.pid)) - engine_before_ms;
-  await children.until(gone, load.limit_s * 1000);
+  const report = await callers.report;
   engine.mustRun();
-  const times = async (name: string): Promise<number[]> =>
-    (await callers.answers(name)).map(({ took_ms: each_ms }) => each_ms);
+  const perSecond = (calls: number): number => rounded((calls / report.offering_ms) * 1000, 1);
   return {
-    errors: await callers.errorKinds(),
-    counts: await callers.counts(),
-    answered: await callers.counter('answered'),
-    refused: await callers.counter('refused'),
-    offered_per_s: rounded((offered.created / offered.elapsed_ms) * 1000, 1),
-    accepted_per_s: rounded((accepted / offered.elapsed_ms) * 1000, 1),
-    refusals_ms: await times('refusal'),
-    setups_ms: await times('1'),
-    byes_ms: await times('bye'),
+    report,
+    offered_per_s: perSecond(report.offered),
+    accepted_per_s: perSecond(report.answered_meanwhile),
     peak_bytes,
-    callers_cpu: rounded(callers_ms / took_ms),
     agents_cpu: rounded(answering_ms / took_ms),
     engine_cpu: rounded(engine_ms / took_ms),
   };
+}
+
+/** The time, in ms, that such a part of them took at most. */
+function percentile(times: Times, part: number): number {
+  const all = times.reduce((sum, count) => sum + count, 0);
+  let counted = 0;
+  return times.findIndex((count) => {
+    counted += count;
+    return counted > all * part;
+  });
 }

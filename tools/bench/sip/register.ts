@@ -9,7 +9,7 @@ import { BenchError } from './children.js';
 import { benchJournal, type JournalBenchOptions } from './journal.js';
 import { benchLoad, type LoadOptions } from './load.js';
 import { benchMi, type MiOptions } from './mi.js';
-import { benchOverload, type OverloadOptions } from './overload.js';
+import { benchOverload, type OverloadOptions, WARM_S } from './overload.js';
 import { searchRate } from './search.js';
 import { benchWaiting, type WaitingOptions } from './waiting.js';
 
@@ -62,6 +62,12 @@ export function registerSipBench(bench: Command): void {
     .option('--capacity <calls>', 'calls a second that it can do, as `bench sip --search` finds', whole, 400)
     .option('--factor <times>', 'how many times that is offered', whole, 10)
     .option('--duration <seconds>', 'how long', whole, 30)
+    .option(
+      '--warm <seconds>',
+      'how long half of that comes before; 0 floods an engine that has just started',
+      seconds,
+      WARM_S,
+    )
     .option('--db <url>', 'embedded, or a PostgreSQL server on which to make a database', 'embedded')
     .option('--json', 'print one JSON object')
     .action((options: OverloadOptions & { json?: boolean }) =>
@@ -143,6 +149,10 @@ function whole(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number of at least 1');
   return value;
+}
+
+function seconds(text: string): number {
+  return text === '0' ? 0 : whole(text);
 }
 
 function agentCount(text: string): number {

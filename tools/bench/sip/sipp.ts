@@ -15,8 +15,6 @@ const BIND_LIMIT_MS = 5_000;
 /** Callees keep an answered BYE in mind for 2 s. */
 const QUIT_LIMIT_MS = 4_000;
 const MAX_ERROR_CHARACTERS = 1_500;
-const MAX_KINDS = 6;
-const KIND_CHARACTERS = 80;
 
 /** What a SIPp counted. */
 export interface SippCounts {
@@ -26,14 +24,6 @@ export interface SippCounts {
   failed: number;
   /** Messages that belong to no call, or came when none was expected. */
   stray: number;
-  /** Requests and responses that it sent again for want of an answer. */
-  resent: number;
-  /** Of `failed`: nobody answered, however often it was sent. */
-  unanswered: number;
-  /** Of `failed`: another message came than the scenario has there. */
-  unexpected: number;
-  /** Of `failed`: the message came without what the scenario looks for in it. */
-  unfit: number;
 }
 
 export class Sipp {
@@ -62,20 +52,17 @@ export class Sipp {
     return sipp;
   }
 
-  /**
-   * Callers: `calls` in all, `rate` a second, to `user` at a port, given up after `limit_s`. Times are written down so many
-   * together; those left at the end, fewer, are lost.
-   */
+  /** Callers: `calls` in all, `rate` a second, to `user` at a port, given up after `limit_s`. */
   static callers(
     children: Children,
     folder: string,
     scenario: string,
-    load: { user: string; port: number; calls: number; rate: number; limit_s: number; together?: number },
+    load: { user: string; port: number; calls: number; rate: number; limit_s: number },
   ): Promise<Sipp> {
-    const { user, port, calls, rate, limit_s, together = 1 } = load;
+    const { user, port, calls, rate, limit_s } = load;
     return Sipp.start(children, folder, scenario, scenario, [
       ...['-s', user, '-r', String(rate), '-m', String(calls), '-l', String(calls)],
-      ...['-trace_rtt', '-rtt_freq', String(together), '-timeout', `${limit_s}s`, '-timeout_error'],
+      ...['-trace_rtt', '-rtt_freq', '1', '-timeout', `${limit_s}s`, '-timeout_error'],
       `${HOST}:${port}`,
     ]);
   }
@@ -108,62 +95,35 @@ export class Sipp {
 
   /** The newest line of its statistics, at most 1 s old while it runs. */
   async counts(): Promise<SippCounts> {
-    const value = await this.statistics();
+    const lines = (await this.read(`${this.name}.csv`)).trimEnd().split('\n');
+    const names = (lines[0] ?? '').split(';');
+    const values = (lines.at(-1) ?? '').split(';');
+    const value = (name: string): number => {
+      // A time is given as date, time of day, and seconds since the epoch.
+      const number = Number((values[names.indexOf(name)] ?? '').split('\t').at(-1));
+      return lines.length < 2 || Number.isNaN(number) ? 0 : number;
+    };
     return {
       elapsed_ms: (value('CurrentTime') - value('StartTime')) * 1000,
       created: value('TotalCallCreated'),
       failed: value('FailedCall(C)'),
       stray: value('OutOfCallMsgs(C)'),
-      resent: value('Retransmissions(C)'),
-      unanswered: value('FailedMaxUDPRetrans(C)') + value('FailedTimeoutOnRecv(C)'),
-      unexpected: value('FailedUnexpectedMessage(C)'),
-      unfit: value('FailedRegexpDoesntMatch(C)') + value('FailedRegexpHdrNotFound(C)'),
     };
   }
 
-  /** One of the scenario's own counters. */
-  async counter(name: string): Promise<number> {
-    const value = await this.statistics();
-    return value(`${name}(C)`);
-  }
-
-  private async statistics(): Promise<(name: string) => number> {
-    const lines = (await this.read(`${this.name}.csv`)).trimEnd().split('\n');
-    const names = (lines[0] ?? '').split(';');
-    const values = (lines.at(-1) ?? '').split(';');
-    return (name) => {
-      // A time is given as date, time of day, and seconds since the epoch.
-      const number = Number((values[names.indexOf(name)] ?? '').split('\t').at(-1));
-      return lines.length < 2 || Number.isNaN(number) ? 0 : number;
-    };
-  }
-
-  /** Callers: each time taken under that name of the scenario; 1 is from INVITE to 200. */
-  async answers(name = '1'): Promise<Answer[]> {
+  /** Callers: each time taken from INVITE to 200. */
+  async answers(): Promise<Answer[]> {
     const file = (await readdir(this.folder)).find((entry) => entry.endsWith(`_${this.child.pid}_rtt.csv`));
     const rows = file === undefined ? [] : (await this.read(file)).trimEnd().split('\n').slice(1);
-    const answers: Answer[] = [];
-    for (const row of rows) {
-      const [at, took, taken] = row.split(';');
-      if (taken?.trim() === name) answers.push({ at_ms: Number(at), took_ms: Number(took) });
-    }
-    return answers;
+    return rows.map((row) => {
+      const [at, took] = row.split(';');
+      return { at_ms: Number(at), took_ms: Number(took) };
+    });
   }
 
   /** The first that it found wrong, '' when nothing was. */
   async firstError(): Promise<string> {
     return ((await this.errors())[0] ?? '').trim().slice(0, MAX_ERROR_CHARACTERS);
-  }
-
-  /** What it found wrong, by kind, the most frequent first: one line. */
-  async errorKinds(): Promise<string> {
-    const kinds = new Map<string, number>();
-    for (const error of await this.errors()) {
-      const kind = kindOf(error);
-      kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-    }
-    const sorted = [...kinds].sort(([, a], [, b]) => b - a).slice(0, MAX_KINDS);
-    return sorted.map(([kind, count]) => `${count} x ${kind}`).join('; ');
   }
 
   private async errors(): Promise<string[]> {
@@ -176,15 +136,4 @@ export class Sipp {
   private read(file: string): Promise<string> {
     return readFile(join(this.folder, file), 'latin1');
   }
-}
-
-/** What was expected and what came; else its beginning without numbers, which differ. */
-function kindOf(error: string): string {
-  const expected = /expecting '([^']*)'/.exec(error)?.[1];
-  const received = /received '(?:SIP\/2\.0 )?(\S+)/.exec(error)?.[1];
-  if (expected !== undefined && received !== undefined) return `${received} instead of ${expected}`;
-  return error
-    .replace(/[\d.@'-]+/g, '')
-    .trim()
-    .slice(0, KIND_CHARACTERS);
 }
