@@ -1,6 +1,6 @@
 /**
  * Callers in a process of their own, as many a second as is asked for, who are answered and talk for a second or are
- * turned away. They cost half of what SIPp's do: in an overload nearly all of them are refused, and on a machine that
+ * turned away. They cost less than SIPp's: in an overload nearly all of them are refused, and on a machine that
  * runs both, what they take the engine cannot have.
  */
 import { join } from 'node:path';
