@@ -237,7 +237,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
 
   stray(response: SipResponse, path: Path): void {
     const session = this.sessions.get(registryKey(response.fromTag));
-    if (session?.dialog.callId === response.callId) session.answeredAgain(response);
+    if (session?.dialog.callId === response.callId) session.answeredAgain(response, path);
     else dismissStray(response, path, this.scopeOf(response) ?? this.env, this.layer);
   }
 

@@ -16,8 +16,6 @@ export interface Content {
   contentType: string;
 }
 
-export const NO_CONTENT: Content = { headers: [], body: '', contentType: '' };
-
 /** The content of a request that carries `sdp`, or nothing where there is none. */
 export function sdpContent(sdp: string, headers: Header = []): Content {
   return { headers, body: sdp, contentType: sdp === '' ? '' : 'application/sdp' };
@@ -65,27 +63,27 @@ export class DialogSender {
     wanted: () => boolean = () => true,
   ): void {
     const cseq = ++this.dialog.localCseq;
-    this.build(this.dialog, method, cseq, content, (text, path, branch) => {
+    this.build(method, cseq, content, (text, path, branch) => {
       if (wanted()) started(this.layer.request(method, branch, this.dialog.callId, text, path, owner));
     });
   }
 
   /** Sends an ACK to a 2xx of that sequence number; `sent` gets it, to be sent again. */
-  acknowledge(dialog: Dialog, cseq: number, sdp: string, sent?: (text: string, path: Path) => void): void {
-    this.build(dialog, 'ACK', cseq, sdpContent(sdp), (text, path) => {
-      sent?.(text, path);
+  acknowledge(cseq: number, sdp: string, sent: (text: string, path: Path) => void): void {
+    this.build('ACK', cseq, sdpContent(sdp), (text, path) => {
+      sent(text, path);
       this.scope.send(path, text);
     });
   }
 
-  /** Builds a request in `dialog`, finds where it goes and hands it to `send`. */
-  build(
-    dialog: Dialog,
+  /** Builds a request, finds where it goes and hands it to `send`. */
+  private build(
     method: string,
     cseq: number,
     content: Content,
     send: (text: string, path: Path, branch: string) => void,
   ): void {
+    const { dialog } = this;
     const maxForwards = this.initial?.maxForwards ?? 70;
     const { body, contentType, headers } = content;
     const at = (path: Path): void => {

@@ -68,11 +68,6 @@ export class Dialog {
     this.routes = response.list('record-route').slice(-MAX_ROUTES).map(flatten).reverse();
   }
 
-  /** The dialog of another answer to the INVITE that made this one; it is established next. */
-  fork(cseq: number): Dialog {
-    return new Dialog(this.callId, this.local, this.localTag, this.remote, '', cseq, this.target, []);
-  }
-
   /** The value of our From header in requests, of our To header in responses. */
   get localHeader(): string {
     return `${this.local};tag=${this.localTag}`;

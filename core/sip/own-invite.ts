@@ -6,22 +6,16 @@ import { assert } from '../assert.js';
 import type { Timer } from '../timers.js';
 import { flatten } from './bytes.js';
 import type { CallScope } from './call-scope.js';
-import { type DialogSender, NO_CONTENT, sdpContent } from './dialog-sender.js';
+import { type DialogSender, sdpContent } from './dialog-sender.js';
 import type { SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
 import type { OwnDescription } from './own-description.js';
 import { alignTo, rejectAll } from './sdp.js';
-import {
-  type ClientTx,
-  DISCARD,
-  type Header,
-  type InviteOutcome,
-  type Layer,
-  type RequestOwner,
-  type ServerTx,
-} from './session-user.js';
+import type { ClientTx, Header, InviteOutcome, Layer, RequestOwner, ServerTx } from './session-user.js';
+import { dismissStray } from './stray.js';
 import type { Ack } from './transaction.js';
 import { asksForOffer } from './transaction-key.js';
+import type { Path } from './transport.js';
 
 /** The dialog that the INVITEs belong to, as they see it. */
 export interface InviteDialog {
@@ -39,6 +33,8 @@ export interface InviteDialog {
   leave(): void;
 }
 
+const NONE: readonly ClientTx[] = [];
+
 export class OwnInvite implements RequestOwner {
   /** The INVITE without a final response, as soon as it has left. */
   private tx: ClientTx | undefined = undefined;
@@ -50,9 +46,8 @@ export class OwnInvite implements RequestOwner {
   private cancelWaiting: Header | undefined = undefined;
   /** Until when a re-INVITE may be answered provisionally only. */
   private limit: Timer | undefined = undefined;
-  /** Whether the INVITE carried an offer, and whether the one that made the dialog did. */
+  /** Whether the INVITE carried an offer. */
   private offered = false;
-  private offeredFirst = false;
   /** Sequence number of the 2xx that is still to be acknowledged. */
   private ackDue: number | undefined = undefined;
   /** Whether that 2xx had the offer that its ACK answers. */
@@ -60,10 +55,8 @@ export class OwnInvite implements RequestOwner {
   /** Sequence number of the last one that was, and its ACK as soon as that has left. */
   private acknowledged = 0;
   private lastAck: Ack | undefined = undefined;
-  /** The last INVITE that was accepted, until we leave it. */
-  private accepted: ClientTx | undefined = undefined;
-  /** Tags of further answers to the INVITE (a proxy forked), and how each is acknowledged once more. */
-  private forks: Map<string, () => void> | undefined = undefined;
+  /** INVITEs that were accepted, the last one first, until we leave them. */
+  private accepted: readonly ClientTx[] = NONE;
 
   constructor(
     private readonly scope: CallScope,
@@ -89,7 +82,6 @@ export class OwnInvite implements RequestOwner {
     this.outcome = outcome;
     this.cancelWaiting = undefined;
     this.offered = offer !== '';
-    if (!this.dialog.established) this.offeredFirst = this.offered;
     if (this.dialog.established)
       this.limit = this.scope.timers.set(64 * this.layer.times.t1_ms, () => this.cancel([]));
     this.transmit();
@@ -171,7 +163,7 @@ export class OwnInvite implements RequestOwner {
 
   response(tx: ClientTx, response: SipResponse): void {
     const outcome = this.outcome;
-    if (tx !== this.tx || outcome === undefined) return this.again(response);
+    if (tx !== this.tx || outcome === undefined) return this.again(response, tx.path);
     if (response.status < 200) return outcome.provisional?.(response);
     if (response.status === 422 && !this.dialog.ended && this.dialog.tooBrief(response)) {
       this.tx = undefined;
@@ -182,9 +174,7 @@ export class OwnInvite implements RequestOwner {
       outcome.refused(response.status);
       return this.letGo();
     }
-    // Who accepts this one has had the ACK to the one before (14.2).
-    this.accepted?.leave(this.sender.dialog.remoteTag);
-    this.accepted = tx;
+    this.accepted = [tx, ...this.accepted.filter(({ state }) => state === 'accepted')];
     this.dialog.accepted(response);
     this.ackDue = response.cseq;
     this.ackAnswers = sdpOf(response) !== '';
@@ -205,21 +195,15 @@ export class OwnInvite implements RequestOwner {
   cancelled(): void {}
 
   /** A 2xx after the first: our ACK was lost, or a proxy forked and this one came second. Or one after a refusal. */
-  again(response: SipResponse): void {
+  again(response: SipResponse, path: Path): void {
     if (response.status < 200 || response.status >= 300) return;
     const { dialog } = this.sender;
-    if (response.toTag === dialog.remoteTag) {
-      const { ackDue, acknowledged, lastAck } = this;
-      if (ackDue !== undefined) return;
-      if (response.cseq > acknowledged) this.acknowledgeRefused(response);
-      else if (response.cseq === acknowledged && lastAck !== undefined)
-        this.scope.send(lastAck.path, lastAck.text);
-      return;
-    }
-    this.forks ??= new Map();
-    const repeat = this.forks.get(response.toTag);
-    if (repeat === undefined) this.endFork(response, this.forks);
-    else repeat();
+    if (response.toTag !== dialog.remoteTag) return dismissStray(response, path, this.scope, this.layer);
+    const { ackDue, acknowledged, lastAck } = this;
+    if (ackDue !== undefined) return;
+    if (response.cseq > acknowledged) this.acknowledgeRefused(response);
+    else if (response.cseq === acknowledged && lastAck !== undefined)
+      this.scope.send(lastAck.path, lastAck.text);
   }
 
   /** A 2xx to an INVITE that had been refused is acknowledged all the same (13.2.2.4); what was in force stays so (14.1). */
@@ -231,29 +215,13 @@ export class OwnInvite implements RequestOwner {
     this.sendAck(offer === '' ? '' : this.answer(offer, this.own.last));
   }
 
-  /** Acknowledges another fork's answer, with every stream refused where it offers, and hangs up. */
-  private endFork(response: SipResponse, forks: Map<string, () => void>): void {
-    const other = this.sender.dialog.fork(response.cseq);
-    other.establish(response);
-    forks.set(other.remoteTag, () => {});
-    const offer = this.offeredFirst ? '' : sdpOf(response);
-    const answer = offer === '' ? '' : this.own.signed(rejectAll(offer), this.sender.sentBy);
-    this.sender.acknowledge(other, response.cseq, answer, (text, path) => {
-      const ack = flatten(text);
-      forks.set(other.remoteTag, () => this.scope.send(path, ack));
-    });
-    this.sender.build(other, 'BYE', response.cseq + 1, NO_CONTENT, (text, path, branch) => {
-      this.layer.request('BYE', branch, other.callId, text, path, DISCARD);
-    });
-  }
-
   private sendAck(sdp: string): void {
     const cseq = this.ackDue;
     assert(cseq !== undefined, 'an ACK answers a 2xx');
     this.ackDue = undefined;
     this.acknowledged = cseq;
     this.lastAck = undefined;
-    this.sender.acknowledge(this.sender.dialog, cseq, sdp, (text, path) => {
+    this.sender.acknowledge(cseq, sdp, (text, path) => {
       this.lastAck = { text: flatten(text), path };
       this.letGo();
     });
@@ -261,15 +229,19 @@ export class OwnInvite implements RequestOwner {
 
   /**
    * A dialog that is over is needed no more, once there is nothing left to acknowledge: its last INVITE, known for
-   * 64*T1, keeps the ACK in its place. Other forks are to be known, where there have been some.
+   * 64*T1, keeps the ACK in its place.
    */
   private letGo(): void {
-    const { dialog, lastAck } = this;
+    const { accepted, dialog, lastAck } = this;
     if (!dialog.ended || this.open || this.acknowledgeDue) return;
     dialog.leave();
-    if (lastAck === undefined || this.forks !== undefined) return;
-    this.accepted?.leave(this.sender.dialog.remoteTag, lastAck);
-    this.accepted = undefined;
+    if (lastAck === undefined) return;
+    this.accepted = NONE;
+    const [last, ...before] = accepted;
+    const { remoteTag } = this.sender.dialog;
+    last?.leave(remoteTag, lastAck);
+    // Who accepts an INVITE has had the ACK to the one before (14.2).
+    for (const tx of before) tx.leave(remoteTag);
   }
 
   private over(): void {

@@ -447,8 +447,8 @@ export class Session implements InviteDialog {
   }
 
   /** A 2xx whose transaction is over: ours to acknowledge, or a late fork's. */
-  answeredAgain(response: SipResponse): void {
-    this.ownInvite.again(response);
+  answeredAgain(response: SipResponse, path: Path): void {
+    this.ownInvite.again(response, path);
   }
 
   cancelled(tx: ServerTx): void {

@@ -1,8 +1,10 @@
 /**
- * A 2xx to an INVITE of ours that failed, was cancelled, or whose transaction is long over: a fork that answered late.
+ * A 2xx to an INVITE of ours that another has answered, that failed, was cancelled, or is long over: a fork that came second.
  * Its sender takes himself for connected, so he is acknowledged, with every stream of his offer refused where he was
- * asked for one, and hung up (RFC 3261 13.2.2.4).
+ * asked for one, and hung up (RFC 3261 13.2.2.4). Nothing is remembered of him: that he gets the same when he
+ * repeats himself, it follows from what he says.
  */
+import { flatten } from './bytes.js';
 import { Dialog } from './dialog.js';
 import { dialogRequest } from './dialog-request.js';
 import type { B2buaEnvironment } from './environment.js';
@@ -11,7 +13,7 @@ import { sdpOf } from './message-facts.js';
 import { OwnDescription } from './own-description.js';
 import { rejectAll } from './sdp.js';
 import { DISCARD, type Layer } from './session-user.js';
-import { asksForOffer, branchOf } from './transaction-key.js';
+import { asksForOffer } from './transaction-key.js';
 import { type Path, pathTo } from './transport.js';
 
 /** Nothing is sent for a response that is not to a request of ours (RFC 3261 18.1.2). */
@@ -32,17 +34,19 @@ export function dismissStray(response: SipResponse, path: Path, env: B2buaEnviro
       contentType: sdp === '' ? '' : 'application/sdp',
       body: sdp,
     });
-  const { cseq } = response;
+  const { cseq, toTag } = response;
+  const branch = (method: string): string => flatten(`${via.branch}.${toTag}.${method}`);
   const offer = asksForOffer(via.branch) ? sdpOf(response) : '';
-  const own = new OwnDescription(String(Math.floor(env.random() * 2 ** 31)));
+  const own = new OwnDescription(String(Number.parseInt(via.branch.slice(-12, -5), 16) || 1));
   const answer = offer === '' ? '' : own.signed(rejectAll(offer), sentBy);
   env.resolve(
     dialog.nextHop(),
     (targets) => {
       const to = targets[0] === undefined ? path : pathTo(path, targets[0].host, targets[0].port);
-      env.send(to, request('ACK', cseq, branchOf(env.token()), answer));
-      const branch = branchOf(env.token());
-      layer.request('BYE', branch, dialog.callId, request('BYE', cseq + 1, branch), to, DISCARD);
+      env.send(to, request('ACK', cseq, branch('ack'), answer));
+      const bye = branch('bye');
+      if (layer.asks(bye)) return;
+      layer.request('BYE', bye, dialog.callId, request('BYE', cseq + 1, bye), to, DISCARD);
     },
     false,
   );

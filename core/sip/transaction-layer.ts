@@ -135,6 +135,11 @@ export class TransactionLayer<Owner> {
     this.take(parseMessage(text), path);
   }
 
+  /** Whether there is a request of ours with that branch, waiting for its answer or answered a moment ago. */
+  asks(branch: string): boolean {
+    return this.clients.get(branch) !== undefined;
+  }
+
   /** Whether the message belongs to a transaction that there is. */
   knows(message: SipRequest | SipResponse): boolean {
     if (message.kind === 'response') return this.awaiting(message) !== undefined;

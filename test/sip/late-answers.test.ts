@@ -41,12 +41,15 @@ t.test('so it is when the talk is over', async (t) => {
   t.equal(peer.request('ACK').text, again.text, 'who answered repeats himself: the same ACK again');
   t.equal(peer.summary(), '', 'and no other BYE');
   peer.reply(invite, 200, { sdp: sdp('10.0.0.3', 7000), tag: 'other-phone' });
-  t.equal(peer.request('ACK').toTag, 'other-phone');
+  const ack = peer.request('ACK');
+  t.equal(ack.toTag, 'other-phone');
   const bye = peer.request('BYE');
   t.equal(bye.toTag, 'other-phone');
   peer.reply(bye, 200);
+  peer.reply(invite, 200, { sdp: sdp('10.0.0.3', 7000), tag: 'other-phone' });
+  t.equal(peer.request('ACK').text, ack.text, 'so does it when it repeats itself');
   world.advance(31_000);
-  t.equal(peer.summary(), '');
+  t.equal(peer.summary(), '', 'and is hung up once');
 });
 
 t.test(
