@@ -57,6 +57,8 @@ export class OwnInvite implements RequestOwner {
   private lastAck: Ack | undefined = undefined;
   /** INVITEs that were accepted, the last one first, until we leave them. */
   private accepted: readonly ClientTx[] = NONE;
+  /** Sequence number of the last one. */
+  private acceptedCseq = 0;
 
   constructor(
     private readonly scope: CallScope,
@@ -174,6 +176,7 @@ export class OwnInvite implements RequestOwner {
       outcome.refused(response.status);
       return this.letGo();
     }
+    this.acceptedCseq = response.cseq;
     this.accepted = [tx, ...this.accepted.filter(({ state }) => state === 'accepted')];
     this.dialog.accepted(response);
     this.ackDue = response.cseq;
@@ -239,8 +242,8 @@ export class OwnInvite implements RequestOwner {
     this.accepted = NONE;
     const [last, ...before] = accepted;
     const { remoteTag } = this.sender.dialog;
-    last?.leave(remoteTag, lastAck);
-    // Who accepts an INVITE has had the ACK to the one before (14.2).
+    // Who accepts an INVITE, be it one that he had refused, has had the ACK to the one before (14.2).
+    last?.leave(remoteTag, this.acceptedCseq === this.acknowledged ? lastAck : undefined);
     for (const tx of before) tx.leave(remoteTag);
   }
 
