@@ -37,6 +37,7 @@ export function dismissStray(response: SipResponse, path: Path, env: B2buaEnviro
   const { cseq, toTag } = response;
   const branch = (method: string): string => flatten(`${via.branch}.${toTag}.${method}`);
   const offer = asksForOffer(via.branch) ? sdpOf(response) : '';
+  // Seven hexadecimal digits of our token, where the branch ends as one that asks.
   const own = new OwnDescription(String(Number.parseInt(via.branch.slice(-12, -5), 16) || 1));
   const answer = offer === '' ? '' : own.signed(rejectAll(offer), sentBy);
   env.resolve(

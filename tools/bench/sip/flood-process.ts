@@ -204,7 +204,7 @@ class Callers {
     else this.refused(call, state, status, text, now_ms);
   }
 
-  /** The engine asks nothing of callers; one whose ACK was lost for 32 s it lets go. */
+  /** The engine asks nothing of callers; one whose ACK does not get through in 8 s it lets go. */
   private asked(call: number, text: string): void {
     const same = [VIA, FROM, TO, CALL_ID, CSEQ].map((name) => name + header(text, name)).join('');
     this.socket.send(Buffer.from(`SIP/2.0 200 OK${same}\r\nContent-Length: 0\r\n\r\n`, 'latin1'));
