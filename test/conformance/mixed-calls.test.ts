@@ -211,9 +211,9 @@ function kindOf({ result, end }: CallerOutcome, own: readonly CdrShown[]): strin
     case `1 ${1 + rang}`:
       return result === 'failed' && end.how === 'remote-bye' && last.talk_time === 0 ? 'dissuaded' : 'wrong';
     case '-1 3':
-      return last.rejected === 3 && (end.how === 'remote-bye' || end.how === 'rejected')
-        ? 'given up'
-        : 'wrong';
+      // Who left when the third agent had just refused may not know of it.
+      if (result !== 'abandoned' && end.how !== 'remote-bye' && end.how !== 'rejected') return 'wrong';
+      return last.rejected === 3 ? 'given up' : 'wrong';
     default:
       return 'wrong';
   }
