@@ -22,7 +22,7 @@ import { acdFrames, heardIn, type RecoveredAcd, recoverAcd } from './journal/rec
 import type { JournalOptions, JournalSync } from './journal/writer.js';
 import { createLogger, type LogLevel } from './log.js';
 import { Pace } from './pace.js';
-import { now_ms, Turns } from './turn.js';
+import { now_ms, RETRY_MS, Turns } from './turn.js';
 
 /** The thread's first message. */
 export interface DispatcherThreadData {
@@ -213,7 +213,7 @@ class DispatcherThread {
     return more;
   }
 
-  private flush(): boolean {
+  private flush(): number {
     const { out } = this.dispatcher;
     this.remember();
     for (const { worker, decision } of out.decisions) {
@@ -229,7 +229,8 @@ class DispatcherThread {
     for (const link of this.decisions) spilled = link.flush() || spilled;
     // Nobody waits for events: their readers look by themselves often enough, and a wake-up costs more than a
     // message.
-    return this.events.flush({ wake: false }) || spilled;
+    spilled = this.events.flush({ wake: false }) || spilled;
+    return spilled ? this.timers.now_ms + RETRY_MS : Number.POSITIVE_INFINITY;
   }
 
   /** Nothing of the turn is told before it is safe. */

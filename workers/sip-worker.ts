@@ -36,7 +36,7 @@ import {
   type WorkerOrder,
 } from './sip-worker-task.js';
 import { Soundings } from './soundings.js';
-import { now_ms, Turns } from './turn.js';
+import { now_ms, RETRY_MS, Turns } from './turn.js';
 
 const DRAIN_AT_ONCE = 512;
 /** With so many datagrams and decisions a second the worker pauses for so long between turns; with fewer a free agent
@@ -90,7 +90,9 @@ class SipWorker {
   /** Datagrams that could not be sent since that was last said. */
   private unsent = 0;
   private unsent_said_ms = 0;
-  /** A report of this turn wants a decision. */
+  /** There is a report of this turn. */
+  private reporting = false;
+  /** One that wants a decision. */
   private urgent = false;
   /** Where our calls begin, as their ids say. */
   private readonly origin: string;
@@ -285,20 +287,22 @@ class SipWorker {
     return handled >= DRAIN_AT_ONCE;
   }
 
-  /** The end of a turn: what happened in it becomes safe, then reports leave, then datagrams. */
-  private flush(): boolean {
-    this.journal?.commit();
+  /** The end of a turn: what happened becomes safe before anything of it leaves, first reports, then datagrams. */
+  private flush(): number {
+    const telling = this.reporting || this.outbox.length > 0;
+    const due_ms = this.journal?.commit(telling) ?? Number.POSITIVE_INFINITY;
     const ended_ms = now_ms();
     this.soundings.turned(ended_ms);
     this.overload.turned(ended_ms);
     this.tellOverload();
     const spilled = this.reports.flush({ wake: this.urgent });
     this.urgent = false;
+    this.reporting = false;
     const outbox = this.outbox;
     this.outbox = [];
     for (const { path, text } of outbox) this.transmit(path, text);
     for (const peer of this.peersOut) peer?.flush();
-    return spilled;
+    return spilled ? Math.min(due_ms, this.timers.now_ms + RETRY_MS) : due_ms;
   }
 
   /** One line when calls begin to be turned away, and one when that is over. */
@@ -370,6 +374,7 @@ class SipWorker {
 
   private report(report: Report): void {
     this.reports.send(report);
+    this.reporting = true;
     if (report.kind !== 'leg_ringing') this.urgent = true;
   }
 

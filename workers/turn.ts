@@ -5,6 +5,9 @@
 import { performance } from 'node:perf_hooks';
 import type { TimerWheel } from '../core/timers.js';
 
+/** What found no room on its way to another thread is tried again after this. */
+export const RETRY_MS = 2;
+
 /** The engine's clock: ms since the epoch, never going back. */
 export function now_ms(): number {
   return performance.timeOrigin + performance.now();
@@ -17,8 +20,8 @@ export class Turns {
 
   constructor(
     private readonly timers: TimerWheel,
-    /** Sends what the turn produced; true when something is left and wants another try soon. */
-    private readonly flush: () => boolean,
+    /** Sends what the turn produced; tells when it wants another turn, ms, whatever happens; Infinity for never. */
+    private readonly flush: () => number,
   ) {}
 
   /** Call before handling anything that has come in: sets the clock and fires what is due. */
@@ -35,11 +38,7 @@ export class Turns {
 
   private end(): void {
     this.flushing = undefined;
-    const again = this.flush();
-    const next_ms = Math.min(
-      this.timers.next_ms() ?? Number.POSITIVE_INFINITY,
-      again ? this.timers.now_ms + 2 : Number.POSITIVE_INFINITY,
-    );
+    const next_ms = Math.min(this.flush(), this.timers.next_ms() ?? Number.POSITIVE_INFINITY);
     if (next_ms >= this.armed_ms || next_ms === Number.POSITIVE_INFINITY) return;
     clearTimeout(this.armed);
     this.armed_ms = next_ms;

@@ -81,7 +81,12 @@ export class SimJournal implements Recorder {
     this.turn.push({ call: scope.id, input: { at_ms: this.now_ms(), ...input } });
   }
 
-  /** What the turn has taken in is safe. `last_seq` is the number of the last report sent. */
+  /** Something was taken in that is not safe. */
+  get waits(): boolean {
+    return this.turn.length + this.turn_over.length + this.turn_decided.length > 0;
+  }
+
+  /** What has been taken in is safe. `last_seq` is the number of the last report sent. */
   commit(last_seq: number): void {
     for (const { call, input } of this.turn) {
       const numbered = { number: this.inputs++, input };
@@ -95,7 +100,7 @@ export class SimJournal implements Recorder {
     if (this.over_calls.size >= OVER_AT_ONCE) this.forgetOver();
   }
 
-  /** The turn ends here and has never been. */
+  /** What is not safe has never been. */
   forgetTurn(): void {
     this.turn.length = 0;
     this.turn_over.length = 0;

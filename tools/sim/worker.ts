@@ -30,6 +30,8 @@ export const WORKER_PORT = 5160;
 export const PUBLIC_SOCKET = 0;
 /** A full ring is tried again after this. */
 const SPILL_RETRY_MS = 2;
+/** What nobody is told of may wait so long to become safe. */
+const WAIT_MS = 100;
 const DECISIONS_AT_ONCE = 512;
 export const CONTEXT_PARAM = 'call_center';
 const CALL_PARAM = 'p';
@@ -78,6 +80,10 @@ export class SimWorker extends SimThread {
   private deaths = 0;
   /** What the turn does to the world outside, in order, once what it took in is safe. */
   private outbox: ((lost: boolean) => void)[] = [];
+  /** Something in the outbox or among the reports tells somebody of what was taken in. */
+  private telling = false;
+  /** By when what was taken in is safe, though nobody is told of it; undefined when nothing waits. */
+  private safe_by_ms: number | undefined = undefined;
   /** What came while it was dead. */
   private readonly kept: (() => void)[] = [];
 
@@ -166,6 +172,9 @@ export class SimWorker extends SimThread {
     const { around, dice } = this;
     const dies = around.dies();
     if (dies && dice.chance(50)) return this.die();
+    if (!dies && this.mayWait()) return this.publish();
+    this.telling = false;
+    this.safe_by_ms = undefined;
     this.journal.commit(this.reports.writer.last_seq);
     if (!dies || dice.chance(70)) this.publish();
     const { outbox } = this;
@@ -175,6 +184,17 @@ export class SimWorker extends SimThread {
       act(place >= leave);
     });
     if (dies) this.die();
+  }
+
+  /** Whether all that was taken in since the last time can become safe later. */
+  private mayWait(): boolean {
+    const { now_ms } = this.timers;
+    if (this.telling || (this.outbox.length === 0 && !this.journal.waits)) return false;
+    if (this.safe_by_ms === undefined) {
+      this.safe_by_ms = now_ms + WAIT_MS;
+      this.timers.set(WAIT_MS, () => {});
+    }
+    return now_ms < this.safe_by_ms;
   }
 
   private publish(): void {
@@ -199,10 +219,13 @@ export class SimWorker extends SimThread {
     this.deaths++;
     this.calls = 0;
     this.outbox = [];
+    this.telling = false;
+    this.safe_by_ms = undefined;
     this.journal.forgetTurn();
   }
 
   private report(report: Report): void {
+    this.telling = true;
     for (const told of this.around.reporting(report)) this.reports.writer.send(told);
   }
 
@@ -211,6 +234,7 @@ export class SimWorker extends SimThread {
     return {
       timers: this.timers,
       send: (path, text) => {
+        this.telling = true;
         this.outbox.push((lost) => around.sent(this, path, text, lost));
       },
       token: () => around.token(),

@@ -23,6 +23,8 @@ import { type JournalOptions, JournalWriter } from './writer.js';
 
 /** Files are gone through when they hold this much, and as much as was left the last time. */
 const COMPACT_BYTES = 64 * 1024 * 1024;
+/** How long what nobody is told of may wait to be written with something that somebody is. */
+const WAIT_MS = 100;
 
 export interface CallJournalOptions extends JournalOptions {
   folder: string;
@@ -52,8 +54,10 @@ interface OverCall {
 export class CallJournal implements Recorder {
   private readonly writer: JournalWriter;
   private time_ms = Number.NaN;
-  /** Calls that were over in this turn. */
+  /** Calls that were over since the last time that anything became safe. */
   private ended: string[] = [];
+  /** By when what was recorded is written, whatever happens; Infinity when nothing waits. */
+  private due_ms = Number.POSITIVE_INFINITY;
   /** In the order in which they ended. */
   private readonly over_calls: OverCall[] = [];
   private compacting: Promise<void> | undefined = undefined;
@@ -118,8 +122,30 @@ export class CallJournal implements Recorder {
     this.ended.push(...calls);
   }
 
-  /** The end of a turn: everything recorded in it becomes safe. */
-  commit(): void {
+  /**
+   * The end of a turn. When it tells anybody of anything, everything recorded becomes safe. Otherwise that may wait
+   * for one that does: an input lost before it had an effect is one that the network lost.
+   * @returns when it wants another turn if there is none before, ms; Infinity when nothing waits
+   */
+  commit(telling: boolean): number {
+    const { writer } = this;
+    if (writer.batch.empty && this.ended.length === 0) return Number.POSITIVE_INFINITY;
+    if (!telling && this.timers.now_ms < this.due_ms) {
+      if (this.due_ms === Number.POSITIVE_INFINITY) this.due_ms = this.timers.now_ms + WAIT_MS;
+      return this.due_ms;
+    }
+    this.due_ms = Number.POSITIVE_INFINITY;
+    this.write();
+    return this.due_ms;
+  }
+
+  async close(): Promise<void> {
+    await this.compacting;
+    this.commit(true);
+    this.writer.close();
+  }
+
+  private write(): void {
     const { writer } = this;
     const { number } = writer;
     if (this.ended.length > 0) {
@@ -128,7 +154,6 @@ export class CallJournal implements Recorder {
       for (const call of this.ended) this.writeOver(call, report_seq);
       this.ended = [];
     }
-    if (writer.batch.empty) return;
     const before = writer.fileBytes;
     const length = writer.batch.length;
     writer.commit(() => {
@@ -139,12 +164,6 @@ export class CallJournal implements Recorder {
     if (writer.number === number) return;
     this.closed_bytes += before + length;
     this.compactWhenDue();
-  }
-
-  async close(): Promise<void> {
-    await this.compacting;
-    this.commit();
-    this.writer.close();
   }
 
   private writeOver(call: string, report_seq: number): void {

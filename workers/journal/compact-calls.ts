@@ -1,15 +1,15 @@
 /** Makes one file of many: the entries of calls that still matter become the journal's new base. */
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { isOf, skipEntry, writeSockets, writeTime } from './call-entries.js';
 import { basePath, filesOf, syncFolderSoon } from './files.js';
-import { FRAME_HEADER_BYTES, isTrueFrame, sealFrame, wholeFrameAt } from './frames.js';
+import { FRAME_HEADER_BYTES, frameSlices, isTrueFrame, sealFrame, wholeFrameAt } from './frames.js';
 import { NameSet } from './name-set.js';
 
 const FRAME_BYTES = 256 * 1024;
 /** How much is looked at before the calls have their turn, and for how long they have it. */
-const SLICE_BYTES = 64 * 1024;
+const SLICE_BYTES = 256 * 1024;
 const PAUSE_MS = 3;
 
 /**
@@ -40,23 +40,20 @@ export async function compactCalls(
       out.clear();
     };
     writeSockets(out, sockets);
-    // One buffer for all files: what is left to the collector counts for long.
-    let space = Buffer.alloc(0);
     for (const file of files) {
-      const length = (await stat(file.path)).size;
-      if (length > space.length) space = Buffer.allocUnsafeSlow(length);
-      const all = space.subarray(0, await readWhole(file.path, space.subarray(0, length)));
-      let looked_at = 0;
-      for (let at = 0; at < all.length; ) {
-        const frame = wholeFrameAt(all, at);
-        // Most hold nothing that is copied: it does not matter what is in them.
-        const good =
-          frame !== undefined && (!copyLive(new ByteReader(frame), out, over) || isTrueFrame(all, at, frame));
-        if (!good) throw new Error(`${file.path} is damaged at byte ${at}`);
-        at += FRAME_HEADER_BYTES + frame.length;
-        if (out.length >= FRAME_BYTES) await flush();
-        if (at - looked_at < SLICE_BYTES) continue;
-        looked_at = at;
+      let before = 0;
+      for await (const frames of frameSlices(file.path, SLICE_BYTES)) {
+        for (let at = 0; at < frames.length; ) {
+          const frame = wholeFrameAt(frames, at);
+          // Most hold nothing that is copied: it does not matter what is in them.
+          const good =
+            frame !== undefined &&
+            (!copyLive(new ByteReader(frame), out, over) || isTrueFrame(frames, at, frame));
+          if (!good) throw new Error(`${file.path} is damaged at byte ${before + at}`);
+          at += FRAME_HEADER_BYTES + frame.length;
+          if (out.length >= FRAME_BYTES) await flush();
+        }
+        before += frames.length;
         await sleep(PAUSE_MS);
       }
     }
@@ -92,17 +89,4 @@ function copyLive(from: ByteReader, out: ByteWriter, dead: NameSet): boolean {
     out.raw(from.buffer.subarray(start, from.at));
   }
   return out.length > before;
-}
-
-/** Fills `into` from the file's start. @returns how many bytes there were */
-async function readWhole(path: string, into: Buffer): Promise<number> {
-  const handle = await open(path, 'r');
-  try {
-    let at = 0;
-    for (let count = -1; count !== 0 && at < into.length; at += count)
-      count = (await handle.read(into, at, into.length - at, at)).bytesRead;
-    return at;
-  } finally {
-    await handle.close();
-  }
 }

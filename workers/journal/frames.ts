@@ -3,6 +3,7 @@
  * length (u32), the CRC-32 of its bytes (u32) and the bytes; little-endian.
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ByteReader } from './bytes.js';
 
@@ -71,4 +72,41 @@ export function* inFrames(files: readonly Buffer[]): Generator<ByteReader> {
       yield new ByteReader(bytes, start, end);
     }
   }
+}
+
+/**
+ * A file's frames, whole, true or not, some of them at a time and of the whole file never much: a large buffer
+ * makes the collector begin. What is given is good until the next is asked for.
+ * @param slice_bytes about how much is given at a time; what is no frame at the file's end comes last
+ */
+export async function* frameSlices(path: string, slice_bytes: number): AsyncGenerator<Buffer> {
+  const handle = await open(path, 'r');
+  try {
+    let space = Buffer.allocUnsafeSlow(slice_bytes);
+    let held = 0;
+    for (;;) {
+      const { bytesRead } = await handle.read(space, held, space.length - held);
+      held += bytesRead;
+      const end = bytesRead === 0 ? held : endOfFrames(space.subarray(0, held));
+      if (end > 0) yield space.subarray(0, end);
+      if (bytesRead === 0) return;
+      space.copyWithin(0, end, held);
+      held -= end;
+      // A frame longer than all there is room for.
+      if (held === space.length) space = Buffer.concat([space], 2 * space.length);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Where the last frame ends that is whole. */
+function endOfFrames(bytes: Buffer): number {
+  let end = 0;
+  while (end + FRAME_HEADER_BYTES <= bytes.length) {
+    const next = end + FRAME_HEADER_BYTES + bytes.readUInt32LE(end);
+    if (next > bytes.length) break;
+    end = next;
+  }
+  return end;
 }

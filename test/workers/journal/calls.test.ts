@@ -48,7 +48,7 @@ class Rig {
   }
 
   turn(): void {
-    this.journal.commit();
+    this.journal.commit(true);
     this.timers.advance(this.timers.now_ms + 10);
   }
 
@@ -66,6 +66,31 @@ class Rig {
     );
   }
 }
+
+t.test('what nobody is told of becomes safe with what somebody is, or when it has waited', async (t) => {
+  const rig = new Rig(t.testdir());
+  rig.begin('a-0-1');
+  const inputs = (): number => rig.recover().inputs.length;
+  const ack = (): void =>
+    rig.journal.datagram(rig.scope('a-0-1'), 'ACK sip:acd@192.0.2.1 SIP/2.0\r\n\r\n', PATH);
+
+  ack();
+  const due_ms = rig.journal.commit(false);
+  t.ok(due_ms > rig.timers.now_ms && due_ms < rig.timers.now_ms + 1000);
+  t.equal(inputs(), 1);
+  ack();
+  t.equal(rig.journal.commit(true), Number.POSITIVE_INFINITY);
+  t.equal(inputs(), 3);
+
+  ack();
+  const next_ms = rig.journal.commit(false);
+  rig.timers.advance(next_ms - 1);
+  t.equal(rig.journal.commit(false), next_ms);
+  t.equal(inputs(), 3);
+  rig.timers.advance(next_ms);
+  t.equal(rig.journal.commit(false), Number.POSITIVE_INFINITY);
+  t.equal(inputs(), 4);
+});
 
 t.test('every input of a live call is read back as it was, in order, with its time', async (t) => {
   const rig = new Rig(t.testdir());

@@ -26,7 +26,7 @@ async function journal(folder: string): Promise<string> {
   );
   for (const id of ['over-1', 'live', 'over-2']) {
     journal.datagram({ id } as CallScope, `INFO of ${id}`, PATH);
-    journal.commit();
+    journal.commit(true);
     timers.advance(timers.now_ms + 1);
   }
   await journal.close();

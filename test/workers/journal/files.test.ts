@@ -9,7 +9,7 @@ import fs, {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { beginGeneration, completeGeneration, filesOf } from '../../../workers/journal/files.js';
-import { goodFrames, inFrames } from '../../../workers/journal/frames.js';
+import { frameSlices, goodFrames, inFrames } from '../../../workers/journal/frames.js';
 import { type JournalOptions, JournalWriter } from '../../../workers/journal/writer.js';
 import { eventually } from '../../support/settle.js';
 
@@ -47,6 +47,28 @@ t.test('what was committed is read back, over many files', async (t) => {
   writer.close();
   t.same(readBack(folder), { texts, cut: 0 });
 });
+
+t.test(
+  'a file is given a slice at a time, whatever the length of its frames and of what ends it',
+  async (t) => {
+    const folder = t.testdir();
+    const texts = Array.from({ length: 40 }, (_, n) => `record ${n}`.repeat(1 + ((n * 7) % 30)));
+    writeFrames(folder, texts).close();
+    const path = filesOf(folder, 'calls')[0]?.path as string;
+    const whole = readFileSync(path);
+    appendFileSync(path, 'torn');
+    for (const slice_bytes of [16, 100, 1000, 100_000]) {
+      const slices: Buffer[] = [];
+      for await (const slice of frameSlices(path, slice_bytes)) slices.push(Buffer.from(slice));
+      t.equal(slices.pop()?.toString(), 'torn');
+      t.ok(Buffer.concat(slices).equals(whole));
+      t.same(
+        slices.flatMap((slice) => [...inFrames([slice])].map((from) => from.text())),
+        texts,
+      );
+    }
+  },
+);
 
 const damages: Record<string, (path: string) => void> = {
   'a torn last record': (path) => truncateSync(path, readFileSync(path).length - 3),
