@@ -25,7 +25,6 @@ export type CallState = (typeof CALL_STATES)[number];
 /** Reports: what has happened, told by the worker that owns the call. Times are ms since the epoch. */
 export type Report =
   | CallArrived
-  | LegRinging
   | LegAnswered
   | LegAnnounced
   | LegConnected
@@ -54,13 +53,6 @@ export interface CallArrived {
   caller_user: string | undefined;
   /** Display name of From, unquoted; empty when there is none. */
   caller_display: string;
-}
-
-/** The leg's peer sent its first 18x. */
-export interface LegRinging {
-  kind: 'leg_ringing';
-  call: string;
-  leg: number;
 }
 
 /** The leg, one of `connect_announced`, answered: its peer hears that before he gets the caller. */

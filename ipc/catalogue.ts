@@ -33,7 +33,6 @@ export const reportCodec = unionCodec<Report>({
       caller_display: 'text',
     },
   },
-  leg_ringing: { number: 2, fields: { call: 'text', leg: 'number' } },
   leg_connected: { number: 3, fields: { call: 'text', leg: 'number', answered_ms: 'number' } },
   leg_failed: {
     number: 4,

@@ -92,8 +92,6 @@ class SipWorker {
   private unsent_said_ms = 0;
   /** There is a report of this turn. */
   private reporting = false;
-  /** One that wants a decision. */
-  private urgent = false;
   /** Where our calls begin, as their ids say. */
   private readonly origin: string;
   private calls = 0;
@@ -295,8 +293,7 @@ class SipWorker {
     this.soundings.turned(ended_ms);
     this.overload.turned(ended_ms);
     this.tellOverload();
-    const spilled = this.reports.flush({ wake: this.urgent });
-    this.urgent = false;
+    const spilled = this.reports.flush();
     this.reporting = false;
     const outbox = this.outbox;
     this.outbox = [];
@@ -375,7 +372,6 @@ class SipWorker {
   private report(report: Report): void {
     this.reports.send(report);
     this.reporting = true;
-    if (report.kind !== 'leg_ringing') this.urgent = true;
   }
 
   private environment(): B2buaEnvironment {

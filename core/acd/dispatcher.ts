@@ -307,8 +307,6 @@ export class Dispatcher {
     }
     call.worker = worker;
     switch (report.kind) {
-      case 'leg_ringing':
-        return;
       case 'resumed':
         for (const { missing } of this.reckonings) missing.delete(call);
         this.calls.resume(call);

@@ -6,7 +6,7 @@
 import type { ConnectAnnounced, Report } from '../messages.js';
 import type { Timer } from '../timers.js';
 import { carryInvite, carryRequest, type Exchange } from './exchange.js';
-import type { SipRequest, SipResponse } from './message.js';
+import type { SipRequest } from './message.js';
 import { type LegHome, type LegUser, PeerLeg } from './peer-leg.js';
 import { allPortsZero } from './sdp.js';
 import type { ServerTx } from './session-user.js';
@@ -16,7 +16,6 @@ export interface AnnouncedCall extends LegHome, LegUser {
   /** Whether the caller is in a session, with whatever he hears. */
   readonly answered: boolean;
   readonly chat: boolean;
-  legRings(leg: PeerLeg, response: SipResponse): void;
   report(report: Report): void;
 }
 
@@ -46,10 +45,8 @@ export class Announcement implements LegUser {
     return leg === this.message ? '' : this.call.sdpToOffer(leg);
   }
 
-  legProvisional(leg: PeerLeg, response: SipResponse): void {
-    // The caller hears nothing of it: he is not to think that his destination rings.
-    if (leg !== this.message) this.call.legRings(leg, response);
-  }
+  /** The caller hears nothing of it: he is not to think that his destination rings. */
+  legProvisional(): void {}
 
   legAnswered(leg: PeerLeg, sdp: string): void {
     if (leg === this.message) return this.serverAnswered(sdp);

@@ -158,14 +158,7 @@ export class Call
     return this.answered ? this.caller.remoteSdp : this.caller.peerOffer;
   }
 
-  legRings(leg: PeerLeg, response: SipResponse): void {
-    if (leg.ringing || response.status === 181) return;
-    leg.ringing = true;
-    this.report({ kind: 'leg_ringing', call: this.id, leg: leg.number });
-  }
-
   legProvisional(leg: PeerLeg, response: SipResponse): void {
-    this.legRings(leg, response);
     if (!this.answered) this.caller.progress(response.status, sdpOf(response), this.tagFor(leg));
   }
 

@@ -251,7 +251,9 @@ export class PeerLeg implements SessionUser {
   private provisional(session: Session, response: SipResponse): void {
     if (this.state !== 'inviting' || session !== this.current) return;
     this.home.scope.timers.cancel(this.noResponse);
-    if (response.status > 100) this.user.legProvisional(this, response);
+    if (response.status === 100) return;
+    this.ringing ||= response.status !== 181;
+    this.user.legProvisional(this, response);
   }
 
   private answered(session: Session, sdp: string): void {

@@ -21,7 +21,6 @@ function busy(): Centre {
   centre.arrive('r-0-1');
   centre.connected('r-0-1', 1);
   centre.arrive('r-0-2');
-  centre.report({ kind: 'leg_ringing', call: 'r-0-2', leg: 1 });
   centre.login('dan', false);
   centre.arrive('r-0-3');
   centre.connected('r-0-3', 1);

@@ -62,8 +62,8 @@ t.test('what is no message of the link is refused by the name of the link', asyn
   refused(Buffer.alloc(0), /worker 2 to dispatcher/);
   refused(Buffer.from([7]), /worker 2 to dispatcher: a record is no array/);
   refused(bytesOf(decisionCodec, 1, DECISIONS.drop), /worker 2 to dispatcher: a record has no known kind/);
-  refused(Buffer.from([0x93, 2, 1, 0xa0]), /worker 2 to dispatcher: a record lacks fields/);
-  refused(Buffer.from([0x94, 2, 1, 5, 5]), /worker 2 to dispatcher: a record has a bad call/);
+  refused(Buffer.from([0x93, 11, 1, 0xa0]), /worker 2 to dispatcher: a record lacks fields/);
+  refused(Buffer.from([0x94, 11, 1, 5, 5]), /worker 2 to dispatcher: a record has a bad call/);
   refused(Buffer.from([0x95, 6, 1, 0xa0, 5, 9]), /worker 2 to dispatcher: a record has a bad how/);
   t.strictSame(reportCodec.decode(good, good.length, 'x').message, REPORTS.arrived, 'the next one is read');
 });

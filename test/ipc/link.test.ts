@@ -9,7 +9,7 @@ import { type EchoTask, SPILL_PAUSE } from './peer.js';
 import { REPORTS } from './samples.js';
 
 function report(n: number): Report {
-  return { kind: 'leg_ringing', call: `call ${n}`, leg: n };
+  return { kind: 'leg_announced', call: `call ${n}`, leg: n };
 }
 
 function open(bytes: number, options = {}) {

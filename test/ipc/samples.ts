@@ -19,7 +19,6 @@ export const REPORTS: OneOfEach<Report> = {
     caller_user: 'alice',
     caller_display: 'Алиса Ünder 🙂',
   },
-  leg_ringing: { kind: 'leg_ringing', call: CALL, leg: 2 },
   leg_answered: { kind: 'leg_answered', call: CALL, leg: 3, answered_ms: NOW_MS },
   leg_announced: { kind: 'leg_announced', call: CALL, leg: 3 },
   leg_connected: { kind: 'leg_connected', call: CALL, leg: 3, answered_ms: NOW_MS },

@@ -72,7 +72,7 @@ t.test('agent and message are bridged, the caller keeps the queue; then caller a
   server.request('ACK');
   t.equal(streamOf(agent.request('ACK')), 'm=audio 7000');
   t.equal(caller.summary() + media.summary(), '', 'nothing has happened to the caller');
-  t.same(world.told(), ['leg_ringing 2', 'leg_answered 2']);
+  t.same(world.told(), ['leg_answered 2']);
 
   hangUp(server, message);
   t.same(world.told(), ['leg_announced 2']);
@@ -210,7 +210,7 @@ t.test('an agent who is offered to early gets the message, then the caller', asy
   t.equal(streamOf(back), 'm=audio 4000', "the agent gets the caller's description in place of the server's");
   agent.reply(back, 200, { sdp: sdp('10.0.0.3', 6000) });
   media.request('BYE');
-  t.same(world.told(), ['leg_ringing 2', 'leg_answered 2', 'leg_announced 2', 'leg_connected 2']);
+  t.same(world.told(), ['leg_answered 2', 'leg_announced 2', 'leg_connected 2']);
 });
 
 t.test('an agent who cannot be asked for a new offer is given the caller’s', async (t) => {
@@ -317,7 +317,6 @@ t.test('a caller who has not been answered gets the queue’s message while the 
   caller.reply(caller.request('INVITE'), 200, { sdp: sdp('10.0.0.1', 4000) });
   t.same(world.told(), [
     'arrived',
-    'leg_ringing 2',
     'leg_connected 4',
     'leg_answered 2',
     'leg_announced 2',

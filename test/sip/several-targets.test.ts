@@ -61,7 +61,7 @@ t.test('one who has rung and then fails has refused: no other is asked', async (
   first.reply(invite, 180);
   first.reply(invite, 503);
   t.equal(second.summary(), '');
-  t.same(world.told(), ['leg_ringing 1', 'leg_failed 1 503 peer']);
+  t.same(world.told(), ['leg_failed 1 503 peer']);
 });
 
 t.test('one who refuses the call has refused it', async (t) => {

@@ -186,7 +186,6 @@ export class World {
           return `leg_failed ${report.leg} ${report.status} ${report.refused_by}`;
         case 'leg_connected':
         case 'leg_ended':
-        case 'leg_ringing':
         case 'leg_answered':
         case 'leg_announced':
           return `${report.kind} ${report.leg}`;
