@@ -107,16 +107,15 @@ class DispatcherThread {
   private readonly decisions: LinkWriter<Decision>[];
   private readonly journal: AcdJournal;
   private readonly applied: BigInt64Array;
+  /** Somebody waits for an answer to what the turn does. */
+  private asked = false;
   private readonly events: LinkWriter<EngineEvent>;
   private readonly interest: EventInterest;
   private readonly tables;
   private readonly pace = new Pace(PAUSED_FROM_PER_S);
   private readonly bell: DoorbellListener;
 
-  constructor(
-    private readonly data: DispatcherThreadData,
-    recovered: RecoveredAcd | undefined,
-  ) {
+  constructor(data: DispatcherThreadData, recovered: RecoveredAcd | undefined) {
     this.dispatcher = new Dispatcher(data.options, this.timers, 1);
     this.reports = data.reports.map((link) => new LinkReader(link, reportCodec));
     this.decisions = data.decisions.map((link) => new LinkWriter(link, decisionCodec));
@@ -133,6 +132,7 @@ class DispatcherThread {
         calls: journal.calls,
         // A journal made anew is ahead of any that was before.
         record_seq: recovered?.record_seq || Date.now() * 1000,
+        applied: () => this.reports.map((link, worker) => [journal.workers[worker] as string, link.last_seq]),
         store_file: () => Atomics.load(reading, 0),
         log: journalLog,
       },
@@ -155,6 +155,7 @@ class DispatcherThread {
 
   async request(message: DispatcherRequest): Promise<DispatcherReply> {
     const { request } = message;
+    this.asked = true;
     if ('stop' in message) {
       await this.stop();
       return { request, result: { ok: true } };
@@ -215,14 +216,20 @@ class DispatcherThread {
 
   private flush(): number {
     const { out } = this.dispatcher;
-    this.remember();
+    const agent_events = this.interest.wants('agent_report') ? out.events : [];
+    const call_events = this.interest.wants('call_report') ? out.call_events : [];
+    // What rows show is no news to wait for: after a crash the workers report it again.
+    const due_ms = this.remember(
+      this.asked || out.decisions.length + agent_events.length + call_events.length > 0,
+    );
+    this.asked = false;
     for (const { worker, decision } of out.decisions) {
       const link = this.decisions[worker];
       assert(link !== undefined, 'a decision goes to a worker there is');
       link.send(decision);
     }
-    if (this.interest.wants('agent_report')) for (const event of out.events) this.events.send(event);
-    if (this.interest.wants('call_report')) for (const event of out.call_events) this.events.send(event);
+    for (const event of agent_events) this.events.send(event);
+    for (const event of call_events) this.events.send(event);
     this.publishRows();
     out.clear();
     let spilled = false;
@@ -230,21 +237,17 @@ class DispatcherThread {
     // Nobody waits for events: their readers look by themselves often enough, and a wake-up costs more than a
     // message.
     spilled = this.events.flush({ wake: false }) || spilled;
-    return spilled ? this.timers.now_ms + RETRY_MS : Number.POSITIVE_INFINITY;
+    return spilled ? Math.min(due_ms, this.timers.now_ms + RETRY_MS) : due_ms;
   }
 
-  /** Nothing of the turn is told before it is safe. */
-  private remember(): void {
-    const { applied, reports, data } = this;
-    let heard = false;
-    for (const [worker, link] of reports.entries()) heard ||= applied[worker] !== BigInt(link.last_seq);
-    if (heard)
-      this.journal.heard(
-        reports.map((link, worker) => [data.journal.workers[worker] as string, link.last_seq]),
-      );
-    this.journal.commit();
-    if (!heard) return;
-    for (const [worker, link] of reports.entries()) Atomics.store(applied, worker, BigInt(link.last_seq));
+  /** Nothing that the turn tells is told before it is safe. @returns when the journal wants another turn, ms */
+  private remember(telling: boolean): number {
+    const { applied, reports, journal } = this;
+    if (reports.some((link, worker) => applied[worker] !== BigInt(link.last_seq))) journal.heard();
+    const due_ms = journal.commit(telling);
+    if (due_ms === Number.POSITIVE_INFINITY)
+      for (const [worker, link] of reports.entries()) Atomics.store(applied, worker, BigInt(link.last_seq));
+    return due_ms;
   }
 
   /** Copies every row that changed in this turn to the shared tables. */

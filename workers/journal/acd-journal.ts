@@ -3,11 +3,13 @@ import { open, rename, rm } from 'node:fs/promises';
 import type { Command } from '../../core/acd/commands.js';
 import type { Dispatcher } from '../../core/acd/dispatcher.js';
 import { agentMemory, callMemory, flowMemory, provisioningMemory } from '../../core/acd/memory.js';
+import type { StoreRecord } from '../../core/acd/records.js';
 import type { TimerWheel } from '../../core/timers.js';
 import { type AcdEntry, writeAcdEntry, writeRecord } from './acd-entries.js';
 import { ByteWriter } from './bytes.js';
 import { allFilesOf, basePath, syncFolderSoon } from './files.js';
 import { FRAME_HEADER_BYTES, sealFrame } from './frames.js';
+import { Wait } from './wait.js';
 import { type JournalOptions, JournalWriter } from './writer.js';
 
 export const ACD_JOURNAL = 'dispatcher';
@@ -24,6 +26,8 @@ export interface AcdJournalOptions extends JournalOptions {
   calls: boolean;
   /** Number of the last record that was given out before. */
   record_seq: number;
+  /** Number of the last report heard from each worker, by the name of its journal. */
+  applied(): [string, number][];
   /** Number of the file that the store is reading: those before it have been written to the database. */
   store_file(): number;
   checkpoint_bytes?: number;
@@ -32,11 +36,15 @@ export interface AcdJournalOptions extends JournalOptions {
 export class AcdJournal {
   private readonly writer: JournalWriter;
   private record_seq: number;
+  private readonly wait = new Wait();
+  // What has changed and is not written.
+  private readonly calls = new Set<number>();
+  private readonly agents = new Set<number>();
   private readonly flows = new Set<number>();
+  private readonly records: StoreRecord[] = [];
   private counters_due_ms = 0;
   private engine_due = false;
   private provisioning_due = false;
-  private applied: [string, number][] = [];
   private applied_due = false;
   private closed_bytes = 0;
   private checkpoint: Promise<void> | undefined = undefined;
@@ -65,15 +73,24 @@ export class AcdJournal {
     this.engine_due = true;
   }
 
-  /** The reports heard, by the name of each worker's journal. */
-  heard(applied: [string, number][]): void {
-    this.applied = applied;
-    this.applied_due = true;
+  /** Reports were heard. */
+  heard(): void {
+    this.applied_due = this.options.calls;
   }
 
-  /** The end of a turn: what is in the outbox becomes safe. */
-  commit(): void {
-    this.write();
+  /**
+   * The end of a turn: what is in the outbox becomes safe, though it may wait when the turn tells nobody anything.
+   * @returns when it wants another turn if there is none before, ms; Infinity when nothing waits
+   */
+  commit(telling: boolean): number {
+    this.gather();
+    if (this.nothingNew) return Number.POSITIVE_INFINITY;
+    if (!this.wait.goesOn(telling, this.timers.now_ms)) this.write();
+    return this.wait.over_ms;
+  }
+
+  private write(): void {
+    this.writeEntries();
     const { writer } = this;
     const { number, fileBytes } = writer;
     const { length } = writer.batch;
@@ -89,30 +106,48 @@ export class AcdJournal {
     await this.checkpoint;
     this.counters_due_ms = 0;
     this.engine_due = true;
-    this.commit();
+    this.commit(true);
     this.writer.close();
   }
 
-  private write(): void {
-    const { acd, out } = this.dispatcher;
+  private gather(): void {
+    const { out } = this.dispatcher;
+    if (this.options.calls) {
+      for (const row of out.calls) this.calls.add(row);
+      for (const row of out.agents) this.agents.add(row);
+    }
+    for (const row of out.flows) this.flows.add(row);
+    for (const record of out.records) this.records.push(record);
+  }
+
+  /** But counters, which wait for something else. */
+  private get nothingNew(): boolean {
+    const due = this.applied_due || this.engine_due || this.provisioning_due;
+    return !due && this.calls.size + this.agents.size + this.records.length === 0;
+  }
+
+  private writeEntries(): void {
+    const { acd } = this.dispatcher;
     const put = (entry: AcdEntry): void => writeAcdEntry(this.writer.batch, entry);
     if (this.provisioning_due) put({ kind: 'provisioning', value: provisioningMemory(acd) });
-    for (const row of this.options.calls ? out.calls : []) {
+    for (const row of this.calls) {
       const call = acd.call_rows.get(row);
       if (call !== undefined) put({ kind: 'call', value: callMemory(call) });
     }
-    for (const row of this.options.calls ? out.agents : []) {
+    for (const row of this.agents) {
       const agent = acd.agent_rows.get(row);
       if (agent !== undefined) put({ kind: 'agent', value: agentMemory(agent) });
     }
-    for (const record of out.records) {
+    for (const record of this.records) {
       writeRecord(this.writer.batch, ++this.record_seq, record);
       if (record.kind === 'call_gone') put({ kind: 'ended', value: record.call });
     }
-    for (const row of out.flows) this.flows.add(row);
+    // A set that is cleared gets a new table, also where it was empty.
+    for (const rows of [this.calls, this.agents]) if (rows.size > 0) rows.clear();
+    this.records.length = 0;
     if (this.timers.now_ms >= this.counters_due_ms) this.writeCounters(put);
     else if (this.engine_due) put({ kind: 'engine', value: this.dispatcher.engineMemory() });
-    if (this.applied_due) put({ kind: 'applied', value: this.applied });
+    if (this.applied_due) put({ kind: 'applied', value: this.options.applied() });
     this.provisioning_due = false;
     this.engine_due = false;
     this.applied_due = false;
@@ -153,7 +188,7 @@ export class AcdJournal {
     const { acd } = this.dispatcher;
     yield { kind: 'provisioning', value: provisioningMemory(acd) };
     yield { kind: 'engine', value: this.dispatcher.engineMemory() };
-    yield { kind: 'applied', value: this.applied };
+    yield { kind: 'applied', value: this.options.applied() };
     yield { kind: 'record_seq', value: this.record_seq };
     for (const agent of [...acd.agents.values()]) yield { kind: 'agent', value: agentMemory(agent) };
     for (const flow of [...acd.flows.values()]) yield { kind: 'flow', value: flowMemory(flow) };

@@ -19,12 +19,11 @@ import {
   writeUnreachable,
 } from './call-entries.js';
 import { compactCalls } from './compact-calls.js';
+import { Wait } from './wait.js';
 import { type JournalOptions, JournalWriter } from './writer.js';
 
 /** Files are gone through when they hold this much, and as much as was left the last time. */
 const COMPACT_BYTES = 64 * 1024 * 1024;
-/** How long what nobody is told of may wait to be written with something that somebody is. */
-const WAIT_MS = 100;
 
 export interface CallJournalOptions extends JournalOptions {
   folder: string;
@@ -56,8 +55,7 @@ export class CallJournal implements Recorder {
   private time_ms = Number.NaN;
   /** Calls that were over since the last time that anything became safe. */
   private ended: string[] = [];
-  /** By when what was recorded is written, whatever happens; Infinity when nothing waits. */
-  private due_ms = Number.POSITIVE_INFINITY;
+  private readonly wait = new Wait();
   /** In the order in which they ended. */
   private readonly over_calls: OverCall[] = [];
   private compacting: Promise<void> | undefined = undefined;
@@ -123,20 +121,14 @@ export class CallJournal implements Recorder {
   }
 
   /**
-   * The end of a turn. When it tells anybody of anything, everything recorded becomes safe. Otherwise that may wait
-   * for one that does: an input lost before it had an effect is one that the network lost.
+   * The end of a turn: everything recorded becomes safe, though it may wait when the turn tells nobody anything.
    * @returns when it wants another turn if there is none before, ms; Infinity when nothing waits
    */
   commit(telling: boolean): number {
     const { writer } = this;
     if (writer.batch.empty && this.ended.length === 0) return Number.POSITIVE_INFINITY;
-    if (!telling && this.timers.now_ms < this.due_ms) {
-      if (this.due_ms === Number.POSITIVE_INFINITY) this.due_ms = this.timers.now_ms + WAIT_MS;
-      return this.due_ms;
-    }
-    this.due_ms = Number.POSITIVE_INFINITY;
-    this.write();
-    return this.due_ms;
+    if (!this.wait.goesOn(telling, this.timers.now_ms)) this.write();
+    return this.wait.over_ms;
   }
 
   async close(): Promise<void> {
