@@ -115,7 +115,7 @@ export class JournalWriter {
   }
 
   private open(): number {
-    return openSync(logPath(this.folder, this.name, this.number), 'ax');
+    return openSync(logPath(this.folder, this.name, this.number), 'wx');
   }
 
   /** Appends the frame that stands in the first `length` bytes. */
@@ -123,7 +123,7 @@ export class JournalWriter {
     try {
       if (this.options.disk_takes?.() === false) throw new Error('no space left on device');
       let at = 0;
-      while (at < length) at += writeSync(this.fd, frame, at, length - at);
+      while (at < length) at += writeSync(this.fd, frame, at, length - at, this.written + at);
       if (this.options.sync === 'always') fdatasyncSync(this.fd);
     } catch (error) {
       // What a full disk took of a frame is none.
