@@ -39,7 +39,7 @@ const between: Record<string, { plant: () => Plant; check: RegExp }> = {
     check: /no CDR follows/,
   },
   "a caller's leaving is never told": {
-    plant: () => ({ report: nth<Report>(20, (report) => report.kind === 'caller_gone', lost) }),
+    plant: () => ({ report: nth<Report>(24, (report) => report.kind === 'caller_gone', lost) }),
     check: /have the same calls/,
   },
   'the end of a call is never carried out': {
