@@ -243,9 +243,10 @@ class DispatcherThread {
   /** Nothing that the turn tells is told before it is safe. @returns when the journal wants another turn, ms */
   private remember(telling: boolean): number {
     const { applied, reports, journal } = this;
-    if (reports.some((link, worker) => applied[worker] !== BigInt(link.last_seq))) journal.heard();
+    const heard = reports.some((link, worker) => applied[worker] !== BigInt(link.last_seq));
+    if (heard) journal.heard();
     const due_ms = journal.commit(telling);
-    if (due_ms === Number.POSITIVE_INFINITY)
+    if (heard && due_ms === Number.POSITIVE_INFINITY)
       for (const [worker, link] of reports.entries()) Atomics.store(applied, worker, BigInt(link.last_seq));
     return due_ms;
   }

@@ -86,7 +86,7 @@ export class PeerLeg implements SessionUser {
   /** `announcing`: answered, and hears a message before he gets the caller. */
   state: 'inviting' | 'announcing' | 'answered' | 'joined' | 'released' = 'inviting';
   answered_ms = 0;
-  /** Whether a 18x has been reported. */
+  /** Whether a 18x other than 181 has come: who fails after that has refused. */
   ringing = false;
   private current: Session | undefined = undefined;
   private targets: readonly Target[] = [];

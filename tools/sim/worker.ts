@@ -15,6 +15,7 @@ import type { Path } from '../../core/sip/transport.js';
 import { parseUri } from '../../core/sip/uri.js';
 import { TimerWheel } from '../../core/timers.js';
 import { decisionCodec, reportCodec } from '../../ipc/catalogue.js';
+import { Wait } from '../../workers/journal/wait.js';
 import type { Clock } from './clock.js';
 import type { Dice } from './dice.js';
 import { SimJournal } from './journal.js';
@@ -30,8 +31,6 @@ export const WORKER_PORT = 5160;
 export const PUBLIC_SOCKET = 0;
 /** A full ring is tried again after this. */
 const SPILL_RETRY_MS = 2;
-/** What nobody is told of may wait so long to become safe. */
-const WAIT_MS = 100;
 const DECISIONS_AT_ONCE = 512;
 export const CONTEXT_PARAM = 'call_center';
 const CALL_PARAM = 'p';
@@ -82,8 +81,7 @@ export class SimWorker extends SimThread {
   private outbox: ((lost: boolean) => void)[] = [];
   /** Something in the outbox or among the reports tells somebody of what was taken in. */
   private telling = false;
-  /** By when what was taken in is safe, though nobody is told of it; undefined when nothing waits. */
-  private safe_by_ms: number | undefined = undefined;
+  private wait = new Wait();
   /** What came while it was dead. */
   private readonly kept: (() => void)[] = [];
 
@@ -172,9 +170,9 @@ export class SimWorker extends SimThread {
     const { around, dice } = this;
     const dies = around.dies();
     if (dies && dice.chance(50)) return this.die();
-    if (!dies && this.mayWait()) return this.publish();
+    if (!dies && this.waits()) return this.publish();
     this.telling = false;
-    this.safe_by_ms = undefined;
+    this.wait = new Wait();
     this.journal.commit(this.reports.writer.last_seq);
     if (!dies || dice.chance(70)) this.publish();
     const { outbox } = this;
@@ -186,15 +184,14 @@ export class SimWorker extends SimThread {
     if (dies) this.die();
   }
 
-  /** Whether all that was taken in since the last time can become safe later. */
-  private mayWait(): boolean {
-    const { now_ms } = this.timers;
-    if (this.telling || (this.outbox.length === 0 && !this.journal.waits)) return false;
-    if (this.safe_by_ms === undefined) {
-      this.safe_by_ms = now_ms + WAIT_MS;
-      this.timers.set(WAIT_MS, () => {});
-    }
-    return now_ms < this.safe_by_ms;
+  /** Whether what was taken in since the last time becomes safe later, as the engine's journals do it. */
+  private waits(): boolean {
+    const { wait, timers } = this;
+    if (this.outbox.length === 0 && !this.journal.waits) return false;
+    const { over_ms } = wait;
+    if (!wait.goesOn(this.telling, timers.now_ms)) return false;
+    if (wait.over_ms !== over_ms) timers.set(wait.over_ms - timers.now_ms, () => {});
+    return true;
   }
 
   private publish(): void {
@@ -220,7 +217,7 @@ export class SimWorker extends SimThread {
     this.calls = 0;
     this.outbox = [];
     this.telling = false;
-    this.safe_by_ms = undefined;
+    this.wait = new Wait();
     this.journal.forgetTurn();
   }
 

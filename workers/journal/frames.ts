@@ -103,10 +103,7 @@ export async function* frameSlices(path: string, slice_bytes: number): AsyncGene
 /** Where the last frame ends that is whole. */
 function endOfFrames(bytes: Buffer): number {
   let end = 0;
-  while (end + FRAME_HEADER_BYTES <= bytes.length) {
-    const next = end + FRAME_HEADER_BYTES + bytes.readUInt32LE(end);
-    if (next > bytes.length) break;
-    end = next;
-  }
+  let frame: Buffer | undefined;
+  while ((frame = wholeFrameAt(bytes, end)) !== undefined) end += FRAME_HEADER_BYTES + frame.length;
   return end;
 }
