@@ -1,13 +1,16 @@
 /**
- * Received datagrams on their way to the worker that owns their call, as raw bytes.
+ * Received datagrams on their way to the worker that owns their call, as raw bytes, and how long they wait there.
  *
  * A record is: number of the socket that received it (2 bytes), remote port (2), length of the remote
  * address (1), the address as text, the datagram. All little-endian. As UDP may, a full ring loses the
  * datagram and counts it; the peer's retransmission makes up for it.
+ *
+ * Now and then a record says when it was written: its port is 0, from which nothing can be sent, and its datagram the
+ * time, a double. The clock is one that all threads share.
  */
 import { assert } from '../core/assert.js';
 import { Doorbell, type DoorbellDescriptor } from './doorbell.js';
-import { createRing, type PublishOptions, type RingDescriptor, RingReader, RingWriter } from './ring.js';
+import { createRing, type RingDescriptor, RingReader, RingWriter } from './ring.js';
 
 const HEADER_BYTES = 5;
 /** An IPv6 address with a zone: 45 characters, %, and the interface's name. */
@@ -16,6 +19,7 @@ const MAX_DATAGRAM_BYTES = 65_535;
 /** A quarter of it holds the largest datagram. */
 const MIN_RING_BYTES = 512 * 1024;
 const DEFAULT_DRAIN = 1024;
+const STAMP_MS = 10;
 
 /** Both ends are made from this; may be cloned to any thread. */
 export interface DatagramLinkDescriptor {
@@ -32,7 +36,11 @@ export function createDatagramLink(bytes: number, doorbell: DoorbellDescriptor):
 /** The sending end. Exactly one in all threads. */
 export class DatagramLinkWriter {
   private readonly ring: RingWriter;
+  private readonly stamp = Buffer.alloc(Float64Array.BYTES_PER_ELEMENT);
   private lost = 0;
+  /** Something was sent since the last stamp, which was then. */
+  private used = false;
+  private stamped_ms = 0;
 
   constructor(link: DatagramLinkDescriptor) {
     this.ring = new RingWriter(link.ring, new Doorbell(link.doorbell));
@@ -46,11 +54,35 @@ export class DatagramLinkWriter {
   /**
    * Takes a copy of the datagram for the next {@link flush}.
    * @param socket number of the socket that received it, 0 to 65,535
-   * @param port the sender's
+   * @param port the sender's, 1 to 65,535
    * @param address the sender's, as text
    * @returns false when the ring was full and the datagram is lost
    */
   send(socket: number, port: number, address: string, datagram: Uint8Array): boolean {
+    assert(port > 0, 'a datagram has a sender');
+    this.used = true;
+    return this.write(socket, port, address, datagram);
+  }
+
+  /**
+   * Ends the turn: what was sent becomes visible to the reader, who is woken once.
+   * @param wait_ms how long it has waited before
+   */
+  flush(wait_ms = 0): void {
+    if (this.used) this.stampNow(wait_ms);
+    this.ring.publish();
+  }
+
+  private stampNow(wait_ms: number): void {
+    const now_ms = sharedClock_ms();
+    if (now_ms - this.stamped_ms < STAMP_MS) return;
+    this.stamp.writeDoubleLE(now_ms - wait_ms);
+    if (!this.write(0, 0, '', this.stamp)) return;
+    this.stamped_ms = now_ms;
+    this.used = false;
+  }
+
+  private write(socket: number, port: number, address: string, datagram: Uint8Array): boolean {
     assert(address.length <= MAX_ADDRESS_BYTES, 'an address fits its place');
     assert(datagram.length <= MAX_DATAGRAM_BYTES, 'a datagram is one');
     const { ring } = this;
@@ -67,11 +99,6 @@ export class DatagramLinkWriter {
     ring.commit();
     return true;
   }
-
-  /** Ends the turn: what was sent becomes visible to the reader, who is woken once. */
-  flush(options?: PublishOptions): void {
-    this.ring.publish(options);
-  }
 }
 
 /** The bytes are the handler's to keep. */
@@ -81,7 +108,11 @@ export type DatagramHandler = (socket: number, port: number, address: string, da
 export class DatagramLinkReader {
   private readonly ring: RingReader;
 
-  constructor(link: DatagramLinkDescriptor) {
+  /** @param waited told now and then how long what is read has waited, in the ring and before, ms */
+  constructor(
+    link: DatagramLinkDescriptor,
+    private readonly waited: (wait_ms: number) => void = () => {},
+  ) {
     this.ring = new RingReader(link.ring);
   }
 
@@ -90,7 +121,7 @@ export class DatagramLinkReader {
     return this.ring.pending;
   }
 
-  /** Hands over up to `max` datagrams in order; returns how many there were. */
+  /** Hands over up to `max` datagrams in order; returns how many records there were. */
   drain(handler: DatagramHandler, max = DEFAULT_DRAIN): number {
     return this.ring.drain((view, start, end) => {
       const socket = view.readUInt16LE(start);
@@ -98,10 +129,16 @@ export class DatagramLinkReader {
       const address_at = start + HEADER_BYTES;
       const datagram_at = address_at + view.readUInt8(start + 4);
       assert(datagram_at <= end, 'a forwarded datagram is whole');
+      if (port === 0) return this.waited(sharedClock_ms() - view.readDoubleLE(datagram_at));
       const address = view.toString('latin1', address_at, datagram_at);
       const datagram = Buffer.allocUnsafe(end - datagram_at);
       view.copy(datagram, 0, datagram_at, end);
       handler(socket, port, address, datagram);
     }, max);
   }
+}
+
+function sharedClock_ms(): number {
+  const [s, ns] = process.hrtime();
+  return s * 1e3 + ns / 1e6;
 }

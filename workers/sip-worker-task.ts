@@ -5,6 +5,7 @@ import type { DatagramLinkDescriptor } from '../ipc/datagram-link.js';
 import type { DoorbellDescriptor } from '../ipc/doorbell.js';
 import type { LinkDescriptor } from '../ipc/link.js';
 import type { RouteRule } from './config.js';
+import type { GateDescriptor } from './gate.js';
 import type { KeptDatagram } from './guard.js';
 import type { CallSource } from './journal/recover-calls.js';
 import type { JournalSync } from './journal/writer.js';
@@ -26,6 +27,10 @@ export interface SipWorkerTask extends SocketOptions {
   /** Datagrams for other workers' shards, by worker; none to itself. */
   datagrams_out: readonly (DatagramLinkDescriptor | undefined)[];
   datagrams_in: readonly (DatagramLinkDescriptor | undefined)[];
+  /** How many new calls it lets in, which the doorman is to know; what he passes on; his doorbell. */
+  gate: GateDescriptor;
+  from_doorman: DatagramLinkDescriptor;
+  doorman: DoorbellDescriptor;
   /** Distinguishes this run's call ids from those of runs before. */
   run: string;
   control: MessagePort;

@@ -6,6 +6,7 @@ import { callId } from '../core/call-id.js';
 import type { Decision, Report } from '../core/messages.js';
 import { B2bua } from '../core/sip/b2bua.js';
 import type { B2buaEnvironment, Routed } from '../core/sip/environment.js';
+import { inviteNumber } from '../core/sip/invite-memory.js';
 import type { SipRequest } from '../core/sip/message.js';
 import { MAX_MESSAGE_BYTES } from '../core/sip/parser.js';
 import { ReplayEnvironment } from '../core/sip/replay.js';
@@ -15,9 +16,10 @@ import { unavailable } from '../core/sip/unavailable.js';
 import { TimerWheel } from '../core/timers.js';
 import { decisionCodec, reportCodec } from '../ipc/catalogue.js';
 import { DatagramLinkReader, DatagramLinkWriter } from '../ipc/datagram-link.js';
-import { DoorbellListener } from '../ipc/doorbell.js';
+import { Doorbell, DoorbellListener } from '../ipc/doorbell.js';
 import { LinkReader, LinkWriter } from '../ipc/link.js';
 import { Entropy } from './entropy.js';
+import { Gate } from './gate.js';
 import { CallJournal } from './journal/call-journal.js';
 import { type PlayedCalls, playAgain } from './journal/play-again.js';
 import { CallRecovery, type RecoveredCalls, writeCallBase } from './journal/recover-calls.js';
@@ -36,9 +38,12 @@ import {
   type WorkerOrder,
 } from './sip-worker-task.js';
 import { Soundings } from './soundings.js';
+import { SourceLimit } from './source-limit.js';
 import { now_ms, RETRY_MS, Turns } from './turn.js';
 
 const DRAIN_AT_ONCE = 512;
+/** What he passes on is much to do, and what a turn answers leaves at its end. */
+const FROM_DOORMAN_AT_ONCE = 64;
 /** With so many datagrams and decisions a second the worker pauses for so long between turns; with fewer a free agent
  * would wait for what nobody is short of. */
 const PAUSED_FROM_PER_S = 5000;
@@ -83,7 +88,12 @@ class SipWorker {
   private early: { socket: number; datagram: Buffer; host: string; port: number }[] = [];
   private outbox: { path: Path; text: string }[] = [];
   private readonly entropy = new Entropy();
+  private readonly gate: Gate;
   private readonly overload: Overload;
+  private readonly doorman: Doorbell;
+  private readonly fromDoorman: DatagramLinkReader;
+  /** What is being received has come by the doorman, who asks at the gate himself. */
+  private let_in = false;
   private readonly soundings: Soundings;
   private readonly pace = new Pace(PAUSED_FROM_PER_S);
   private overload_told = false;
@@ -105,7 +115,17 @@ class SipWorker {
     });
     this.turns = new Turns(this.timers, () => this.flush());
     this.services = new Int32Array(task.services);
-    this.overload = new Overload(task.source_limit);
+    this.sockets = new SipSockets(task, {
+      received: (socket, datagram, host, port) => this.onDatagram(socket, datagram, host, port),
+      unsendable: (path, why) => this.unsendable(path, why),
+      smallBuffer: (granted_bytes, asked_bytes) => this.tellBuffer(granted_bytes, asked_bytes),
+      broken: (name, error) => this.log.error({ err: error.message, socket: name }, 'UDP socket error'),
+    });
+    this.gate = new Gate(task.gate, 'worker', new SourceLimit(task.source_limit));
+    this.overload = new Overload(this.gate.state);
+    this.doorman = new Doorbell(task.doorman);
+    // The worker before may have died in overload.
+    this.doorman.ring();
     this.soundings = new Soundings(
       (socket, sounding) => this.sockets.sound(socket, sounding),
       (socket, wait_ms) => this.overload.waited(socket, wait_ms),
@@ -113,16 +133,14 @@ class SipWorker {
     this.reports = new LinkWriter(task.reports, reportCodec, { spill_limit: MAX_SPILLED });
     this.decisions = new LinkReader(task.decisions, decisionCodec);
     this.peersOut = task.datagrams_out.map((link) => link && new DatagramLinkWriter(link));
-    this.peersIn = task.datagrams_in.map((link) => link && new DatagramLinkReader(link));
+    // Ways by which datagrams come have numbers: sockets first, then workers, then the doorman.
+    const way = this.sockets.names.length;
+    const waited = (peer: number) => (wait_ms: number) => this.overload.waited(way + peer, wait_ms);
+    this.peersIn = task.datagrams_in.map((link, peer) => link && new DatagramLinkReader(link, waited(peer)));
+    this.fromDoorman = new DatagramLinkReader(task.from_doorman, waited(task.workers));
     this.resolver = new SipResolver(now_ms);
     this.router = routerOf(task.routes);
     this.routeClient = task.route_modules && new RouteClient(task.route_modules.port);
-    this.sockets = new SipSockets(task, {
-      received: (socket, datagram, host, port) => this.onDatagram(socket, datagram, host, port),
-      unsendable: (path, why) => this.unsendable(path, why),
-      smallBuffer: (granted_bytes, asked_bytes) => this.tellBuffer(granted_bytes, asked_bytes),
-      broken: (name, error) => this.log.error({ err: error.message, socket: name }, 'UDP socket error'),
-    });
   }
 
   /**
@@ -281,8 +299,28 @@ class SipWorker {
           else b2bua.receive(text, path, datagram);
         }, DRAIN_AT_ONCE) ?? 0;
     }
-    this.pace.tookIn(handled);
-    return handled >= DRAIN_AT_ONCE;
+    const passed = this.takePassed(b2bua);
+    this.pace.tookIn(handled + passed);
+    return handled >= DRAIN_AT_ONCE || passed >= FROM_DOORMAN_AT_ONCE;
+  }
+
+  /** @returns how many there were */
+  private takePassed(b2bua: B2bua): number {
+    this.let_in = true;
+    const passed = this.fromDoorman.drain(
+      (socket, port, host, datagram) =>
+        b2bua.receive(datagram.toString('latin1'), { socket, host, port }, datagram),
+      FROM_DOORMAN_AT_ONCE,
+    );
+    this.let_in = false;
+    return passed;
+  }
+
+  private admits(invite: SipRequest, source: string): boolean {
+    const { now_ms } = this.timers;
+    if (!this.let_in && !this.gate.admits(inviteNumber(invite), source, now_ms)) return false;
+    this.overload.letIn(now_ms);
+    return true;
   }
 
   /** The end of a turn: what happened becomes safe before anything of it leaves, first reports, then datagrams. */
@@ -307,6 +345,7 @@ class SipWorker {
     const { overload } = this;
     if (overload.overloaded === this.overload_told) return;
     this.overload_told = overload.overloaded;
+    this.doorman.ring();
     if (overload.overloaded) this.log.warn('more calls than can be served: some are turned away with 503');
     else
       this.log.warn({ calls: overload.takeAway() }, 'all calls are served again; so many were turned away');
@@ -402,7 +441,7 @@ class SipWorker {
               done(answer);
             })
         : undefined,
-      admits: (source) => this.overload.admits(source, this.timers.now_ms),
+      admits: (invite, path) => this.admits(invite, path.host),
       accepting: () => !this.draining && !this.journal?.full && this.reports.hasRoomForNew,
       report: (report) => this.report(report),
       newCall: () => ({

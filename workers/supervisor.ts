@@ -95,6 +95,7 @@ class Supervisor {
   /** Numbers of the last reports of each worker that the dispatcher has journalled. */
   private readonly applied: SharedArrayBuffer;
   private readonly fleet: WorkerFleet;
+  private doorman: ThreadPeer | undefined = undefined;
   private serve: () => void = () => {};
   /** Resolves when calls are taken. */
   private readonly served = new Promise<void>((resolve) => {
@@ -186,6 +187,7 @@ class Supervisor {
     completeGeneration(generations);
     const calls = await this.fleet.go(this.dispatcher);
     await this.startControl(startMi, events, tables);
+    this.startDoorman();
     const { listen } = this;
     this.log.info(
       {
@@ -220,6 +222,7 @@ class Supervisor {
     await this.mi?.close();
     this.fleet.order({ kind: 'stop' });
     await this.fleet.close();
+    await this.doorman?.terminate();
     await this.routes?.close();
     await this.dispatcher.terminate();
     await this.store?.terminate();
@@ -333,6 +336,12 @@ class Supervisor {
     );
   }
 
+  private startDoorman(): void {
+    const options = { workerData: this.fleet.doorman, name: 'doorman', resourceLimits: THREAD_LIMITS };
+    const thread = new Worker(new URL('./doorman-thread.js', import.meta.url), options);
+    this.doorman = this.watched('doorman', new ThreadPeer(thread));
+  }
+
   private stop(drain: boolean): Promise<void> {
     this.stopping ??= this.stopInOrder(drain);
     return this.stopping;
@@ -359,6 +368,7 @@ class Supervisor {
     if (drain) await this.drained(this.config.drain_timeout * 1000);
     this.fleet.order({ kind: 'stop' });
     await this.fleet.close();
+    await this.doorman?.stop();
     await this.routes?.close();
     await this.dispatcher.ask({ stop: true });
     await this.dispatcher.ended;

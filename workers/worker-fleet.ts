@@ -6,12 +6,14 @@ import { randomBytes } from 'node:crypto';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { Piscina } from 'piscina';
-import { createDatagramLink } from '../ipc/datagram-link.js';
+import { createDatagramLink, type DatagramLinkDescriptor } from '../ipc/datagram-link.js';
 import { createDoorbell, type DoorbellDescriptor } from '../ipc/doorbell.js';
 import { createLink, type LinkDescriptor } from '../ipc/link.js';
 import type { ListenAddress } from './addresses.js';
 import { bootSipWorker } from './boot.js';
 import type { Config } from './config.js';
+import type { DoormanThreadData } from './doorman-thread.js';
+import { createGate, type GateDescriptor } from './gate.js';
 import { Guard } from './guard.js';
 import { allFilesOf } from './journal/files.js';
 import type { CallSource } from './journal/recover-calls.js';
@@ -28,6 +30,8 @@ import { now_ms } from './turn.js';
 
 const LINK_BYTES = 4 * 1024 * 1024;
 const DATAGRAM_LINK_BYTES = 1024 * 1024;
+/** As much as the buffer of a socket: in overload a worker that is replaced finds there what came meanwhile. */
+const DOORMAN_LINK_BYTES = 4 * 1024 * 1024;
 /** A worker that dies so often in so long is not replaced any more. */
 const MAX_DEATHS = 3;
 const DEATHS_WITHIN_MS = 60_000;
@@ -66,6 +70,8 @@ export interface FleetOptions {
 export class WorkerFleet {
   /** By worker. */
   readonly links: WorkerLinks[];
+  /** What the doorman's thread is to be started with. */
+  readonly doorman: DoormanThreadData;
   private readonly count: number;
   private readonly services: SharedArrayBuffer;
   private readonly guard: Guard;
@@ -91,6 +97,16 @@ export class WorkerFleet {
     const services = new Int32Array(this.services);
     this.guard = new Guard(this.count, (worker) => Atomics.load(services, worker) === OUT_OF_SERVICE);
     this.links = Array.from({ length: this.count }, (_, index) => this.workerLinks(index));
+    const { config, listen } = options;
+    this.doorman = {
+      listen,
+      source_limit: config.sip.source_limit,
+      doorbell: createDoorbell(),
+      gates: this.links.map(() => createGate()),
+      datagrams: this.links.map(({ doorbell }) => createDatagramLink(DOORMAN_LINK_BYTES, doorbell)),
+      services: this.services,
+      log_level: config.log.level,
+    };
     this.between = this.links.map((_, from) =>
       this.links.map((to, index) =>
         index === from ? undefined : createDatagramLink(DATAGRAM_LINK_BYTES, to.doorbell),
@@ -177,6 +193,9 @@ export class WorkerFleet {
       decisions: link.decisions,
       datagrams_out: this.between[index] ?? [],
       datagrams_in: this.between.map((row) => row[index]),
+      gate: this.doorman.gates[index] as GateDescriptor,
+      from_doorman: this.doorman.datagrams[index] as DatagramLinkDescriptor,
+      doorman: this.doorman.doorbell,
       run: `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(2).toString('hex')}`,
       control: port2,
       services: this.services,

@@ -5,13 +5,14 @@
 
 import { unreachable } from '../assert.js';
 import type { Decision, Media } from '../messages.js';
-import { buildResponse, responseTarget } from './build.js';
+import { buildResponse } from './build.js';
 import { flatten, utf8FromBytes } from './bytes.js';
 import { Call } from './call.js';
 import { CallScope } from './call-scope.js';
 import { MAX_ROUTES } from './dialog.js';
 import { ALLOW, type B2buaEnvironment, type B2buaOptions, type Routed, SUPPORTED } from './environment.js';
 import type { SipRequest, SipResponse } from './message.js';
+import { beginsCall, isNewCall } from './new-call.js';
 import { parseMessage } from './parser.js';
 import type { CallIdentity, CallStart } from './recorder.js';
 import { parseReplaces } from './refer.js';
@@ -22,8 +23,8 @@ import { type ClientTx, type Layer, type RequestOwner, registryKey, type ServerT
 import { shardOf } from './shard.js';
 import { dismissStray } from './stray.js';
 import { TransactionLayer, type TransactionUser } from './transaction-layer.js';
-import { type Path, pathTo, type SipTimes } from './transport.js';
-import { acknowledgesTurnedAway, TURNED_AWAY, TurnedAway } from './turned-away.js';
+import type { Path, SipTimes } from './transport.js';
+import { acknowledgesTurnedAway, retryAfter, turnedAway } from './turned-away.js';
 import { parseUri, unescapeUri } from './uri.js';
 
 /** Methods that we know and do not serve outside a dialog: 405; others are 501 (RFC 3261 8.2.1). */
@@ -41,7 +42,6 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private readonly sessions = new Map<string, Session>();
   /** By call id and by the caller's Call-ID: what a datagram is recorded for. */
   private readonly scopes = new Map<string, CallScope>();
-  private readonly away = new TurnedAway();
   /** The beginning that is being played again. */
   private restarting: CallStart | undefined = undefined;
   /** INVITEs that routing has not decided about, each with what is to be done when it has. */
@@ -78,7 +78,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
         const scope = this.isRepeated(message) ? undefined : this.scopeOf(message);
         if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
       } else if (isNewCall(message) && !this.knows(message.callId)) {
-        if (this.away.has(message) || !this.env.admits(path.host)) return this.turnAway(message, path);
+        if (!this.env.admits(message, path)) return this.turnAway(message, path);
       }
     }
     this.layer.take(message, path);
@@ -99,15 +99,9 @@ export class B2bua implements TransactionUser<RequestOwner> {
     return false;
   }
 
-  /** 503 without a transaction (RFC 3261 section 8.2.7): what cannot be served costs as little as can be. */
   private turnAway(invite: SipRequest, path: Path): void {
-    const { host, port } = responseTarget(invite, path);
-    const headers = this.retryAfter();
-    this.away.add(invite, this.env.timers.now_ms);
-    this.env.send(
-      pathTo(path, host, port),
-      buildResponse(invite, path, 503, { toTag: TURNED_AWAY, headers }),
-    );
+    const { target, text } = turnedAway(invite, path, this.env.random());
+    this.env.send(target, text);
   }
 
   /** The shell could not send there. */
@@ -147,7 +141,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
   endAll(why: string): void {
     for (const [tx, decided] of this.undecided) {
       decided();
-      this.refuse(tx, 503, this.retryAfter());
+      this.refuse(tx, 503, retryAfter(this.env.random()));
     }
     for (const call of [...this.calls.values()]) call.abandon(why);
   }
@@ -204,7 +198,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
       case 'INVITE':
         return this.invite(tx, request);
       case 'OPTIONS':
-        if (!this.env.accepting()) return this.refuse(tx, 503, this.retryAfter());
+        if (!this.env.accepting()) return this.refuse(tx, 503, retryAfter(this.env.random()));
         return this.refuse(tx, 200, [
           ['Allow', ALLOW],
           ['Accept', 'application/sdp'],
@@ -250,7 +244,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
     const replaces = request.header('replaces');
     const isKnown = restarting !== undefined || this.routingAgain;
     if (!isKnown && replaces === undefined && !this.env.accepting())
-      return this.refuse(tx, 503, this.retryAfter());
+      return this.refuse(tx, 503, retryAfter(this.env.random()));
     const maxForwards = request.maxForwards ?? 70;
     if (maxForwards <= 0) return this.refuse(tx, 483);
     if (request.body !== '' && request.contentType !== 'application/sdp') {
@@ -299,7 +293,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** What routing decided about an INVITE: a call of a flow, or a refusal. */
   private routed(tx: ServerTx, request: SipRequest, routed: Routed): void {
     if ('status' in routed) {
-      const again = routed.status === 500 ? this.retryAfter() : [];
+      const again = routed.status === 500 ? retryAfter(this.env.random()) : [];
       return this.refuse(tx, routed.status, [['Reason', routed.reason], ...again]);
     }
     const from = parseUri(request.from.uri);
@@ -333,7 +327,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
       this.scopes.set(callId, session.scope);
       return session.replace(tx);
     }
-    if (restarting === undefined && !this.env.accepting()) return this.refuse(tx, 503, this.retryAfter());
+    if (restarting === undefined && !this.env.accepting())
+      return this.refuse(tx, 503, retryAfter(this.env.random()));
     const uri = flatten(request.uri);
     this.begin(tx, request, { flow: '', param: '', media: undefined }).relay(uri, flatten(replaces), shard);
   }
@@ -416,16 +411,6 @@ export class B2bua implements TransactionUser<RequestOwner> {
   private refuse(tx: ServerTx, status: number, headers: readonly (readonly [string, string])[] = []): void {
     tx.respond(status, buildResponse(tx.request, tx.path, status, { toTag: this.env.token(), headers }));
   }
-
-  /** 1 to 3 s, so that a carrier's calls do not all come back at once. */
-  private retryAfter(): [string, string][] {
-    return [['Retry-After', String(1 + Math.floor(this.env.random() * 3))]];
-  }
-}
-
-/** Whether an INVITE outside a dialog is more than a newcomer to a call that there is. */
-function isNewCall(invite: SipRequest): boolean {
-  return invite.header('replaces') === undefined;
 }
 
 /** What names the INVITE that began a call. */
@@ -435,9 +420,4 @@ function beginningOf(invite: SipRequest): string {
 
 function mediaOf(invite: SipRequest, { media }: Extract<Routed, { flow: string }>): Media | 'none' {
   return media ?? (invite.body === '' ? 'rtp' : sdpKind(invite.body));
-}
-
-/** Whether it is an INVITE outside a dialog: new, and recorded as a beginning, or one that is absorbed. */
-function beginsCall(message: SipRequest | SipResponse): message is SipRequest {
-  return message.kind === 'request' && message.method === 'INVITE' && message.toTag === '';
 }

@@ -167,8 +167,8 @@ export class CallScope implements B2buaEnvironment, Registry {
     return this.base.accepting();
   }
 
-  admits(source: string): boolean {
-    return this.base.admits(source);
+  admits(invite: SipRequest, path: Path): boolean {
+    return this.base.admits(invite, path);
   }
 
   report(report: Report): void {

@@ -66,8 +66,8 @@ export interface B2buaEnvironment extends SipEnvironment {
   onLeg?: ((invite: LegInvite, done: (answer: LegAnswer) => void) => void) | undefined;
   /** False while the engine takes no new calls: the way to the dispatcher is filling up, or it is stopping. */
   accepting(): boolean;
-  /** False while there is too much to do for a new call from that address. */
-  admits(source: string): boolean;
+  /** False while there is too much to do for a new call; one that was turned away stays so when it comes again. */
+  admits(invite: SipRequest, path: Path): boolean;
   report(report: Report): void;
   /** Names a new call. */
   newCall(): CallIdentity;

@@ -7,6 +7,7 @@ import type { Decision, Report } from '../messages.js';
 import type { TimerWheel } from '../timers.js';
 import type { B2bua } from './b2bua.js';
 import type { B2buaEnvironment } from './environment.js';
+import type { SipRequest } from './message.js';
 import type { CallStart } from './recorder.js';
 import type { Path } from './transport.js';
 
@@ -86,8 +87,8 @@ export class ReplayEnvironment implements B2buaEnvironment {
     return this.real.accepting();
   }
 
-  admits(source: string): boolean {
-    return this.real.admits(source);
+  admits(invite: SipRequest, path: Path): boolean {
+    return this.real.admits(invite, path);
   }
 
   token(): string {

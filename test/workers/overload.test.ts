@@ -1,5 +1,7 @@
 import t from 'tap';
+import { createGate, Gate } from '../../workers/gate.js';
 import { Overload } from '../../workers/overload.js';
+import { SourceLimit } from '../../workers/source-limit.js';
 
 const TURNING_AWAY_COST = 0.05;
 
@@ -8,8 +10,10 @@ const TURNING_AWAY_COST = 0.05;
  * twentieth. Each call that is let in comes again with its BYE 1 s later, which is half of its cost.
  */
 class Worker {
+  readonly gate: Gate;
   readonly overload: Overload;
   now_ms = 1_000;
+  private calls = 0;
   /** When each datagram that waits arrived. */
   private readonly queue: { at_ms: number; bye: boolean }[] = [];
   private readonly byes = new Map<number, number>();
@@ -17,11 +21,9 @@ class Worker {
   private owed = 0;
   longest_ms = 0;
 
-  constructor(
-    public capacity_per_s: number,
-    source_limit = 0,
-  ) {
-    this.overload = new Overload(source_limit);
+  constructor(public capacity_per_s: number) {
+    this.gate = new Gate(createGate(), 'worker', new SourceLimit(0));
+    this.overload = new Overload(this.gate.state);
   }
 
   /** @returns how many of the calls that came were let in */
@@ -55,7 +57,8 @@ class Worker {
     const { at_ms, bye } = this.queue.shift() as { at_ms: number; bye: boolean };
     this.longest_ms = Math.max(this.longest_ms, this.now_ms - at_ms);
     if (bye) this.owed += 0.5;
-    else if (this.overload.admits('192.0.2.1', this.now_ms)) {
+    else if (this.gate.admits(++this.calls, '192.0.2.1', this.now_ms)) {
+      this.overload.letIn(this.now_ms);
       this.owed += 0.5;
       this.byes.set(this.now_ms + 1000, (this.byes.get(this.now_ms + 1000) ?? 0) + 1);
       return 1;
@@ -119,12 +122,4 @@ t.test('it recovers in silence', async (t) => {
   worker.run(10_000, 5_000);
   worker.run(2_000, 0);
   t.notOk(worker.overload.overloaded);
-});
-
-t.test('a source may be limited by itself', async (t) => {
-  const overload = new Overload(10);
-  let admitted = 0;
-  for (let now_ms = 1_000; now_ms < 2_000; now_ms++) if (overload.admits('192.0.2.1', now_ms)) admitted++;
-  t.equal(admitted, 19, 'ten at once and ten a second');
-  t.ok(overload.admits('192.0.2.2', 2_000), 'another source is not concerned');
 });

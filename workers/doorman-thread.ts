@@ -1,0 +1,180 @@
+/**
+ * The doorman's thread. It sleeps at its doorbell until a gate is narrowed; then it binds the public ports once more, and
+ * the one bound last receives. While it is there it looks every millisecond what has come. When all gates are open again
+ * it withdraws, and loses nothing.
+ */
+import { isIP } from 'node:net';
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '../core/assert.js';
+import { MAX_MESSAGE_BYTES } from '../core/sip/parser.js';
+import type { Path } from '../core/sip/transport.js';
+import { unavailable } from '../core/sip/unavailable.js';
+import { type DatagramLinkDescriptor, DatagramLinkWriter } from '../ipc/datagram-link.js';
+import { type DoorbellDescriptor, DoorbellListener } from '../ipc/doorbell.js';
+import type { ListenAddress } from './addresses.js';
+import { BATCH, type BatchSocket, BatchUdp, openLibC } from './batch-udp.js';
+import { DONE, Doorman } from './doorman.js';
+import { Gate, type GateDescriptor } from './gate.js';
+import { createLogger, type LogLevel } from './log.js';
+import { OUT_OF_SERVICE } from './sip-worker-task.js';
+import { SourceLimit } from './source-limit.js';
+import { now_ms } from './turn.js';
+
+/** The thread's workerData. */
+export interface DoormanThreadData {
+  /** The public addresses; a socket's number is its place, as in the workers. */
+  listen: readonly ListenAddress[];
+  /** New calls a second of one source address; 0 is no limit. */
+  source_limit: number;
+  /** Rung when a gate is narrowed or opened. */
+  doorbell: DoorbellDescriptor;
+  /** By worker. */
+  gates: readonly GateDescriptor[];
+  datagrams: readonly DatagramLinkDescriptor[];
+  /** By worker, an Int32 each: {@link OUT_OF_SERVICE} or 0. */
+  services: SharedArrayBuffer;
+  log_level: LogLevel;
+}
+
+/** To-tag of what is out of service; refusals are alike, as their requests are (RFC 3261 section 8.2.7). */
+const NO_DIALOG = 'unavailable';
+/** From one look at the sockets to the next. */
+const PAUSE_MS = 1;
+/** Nobody is there: who has that as his peer hears nothing. */
+const DISCARD_PORT = 9;
+/** After that, what had come to a socket before has been read long ago. */
+const READ_OUT_MS = 1_000;
+
+/** A public address that he has bound. */
+interface Post {
+  /** Number of the public address. */
+  number: number;
+  socket: BatchSocket;
+  /** When workers began to receive themselves again; Infinity while he does. */
+  left_ms: number;
+}
+
+class DoormanThread {
+  private readonly log;
+  private readonly gates: readonly Gate[];
+  private readonly doorman: Doorman;
+  private readonly links: readonly DatagramLinkWriter[];
+  private readonly services: Int32Array;
+  private readonly bell: DoorbellListener;
+  private posts: Post[] = [];
+  /** By worker, whether its gate was open when last looked at. */
+  private readonly open: boolean[];
+  private now_ms = 0;
+
+  constructor(
+    private readonly data: DoormanThreadData,
+    private readonly udp: BatchUdp,
+  ) {
+    this.log = createLogger('doorman', data.log_level);
+    const sources = new SourceLimit(data.source_limit);
+    this.gates = data.gates.map((gate) => new Gate(gate, 'doorman', sources));
+    this.open = this.gates.map(() => true);
+    this.links = data.datagrams.map((link) => new DatagramLinkWriter(link));
+    this.services = new Int32Array(data.services);
+    this.doorman = new Doorman(this.gates, (path, text) => this.send(path, text));
+    this.bell = new DoorbellListener(data.doorbell, () => this.turn(), {
+      pause: { ms: PAUSE_MS, due: () => this.posts.length > 0 },
+    });
+  }
+
+  close(): void {
+    this.bell.close();
+    for (const { socket } of this.posts) socket.close();
+    this.posts = [];
+  }
+
+  /** @returns whether there is more to do at once */
+  private turn(): boolean {
+    this.now_ms = now_ms();
+    this.lookAtGates();
+    let full = false;
+    let waited_ms = 0;
+    for (const { number, socket, left_ms } of this.posts) {
+      const left = left_ms <= this.now_ms;
+      const count = socket.receive((bytes, host, port) =>
+        this.received({ socket: number, host, port }, bytes, left),
+      );
+      full ||= count === BATCH;
+      if (count > 0) waited_ms = Math.max(waited_ms, this.udp.waited_ms);
+    }
+    this.udp.flush();
+    for (const link of this.links) link.flush(waited_ms);
+    this.readOut();
+    return full;
+  }
+
+  /** Each gate that is narrowed is a reason to bind again: a worker may have bound since. */
+  private lookAtGates(): void {
+    let come = false;
+    for (const [worker, { state }] of this.gates.entries()) {
+      come ||= this.open[worker] === true && !state.isOpen;
+      this.open[worker] = state.isOpen;
+    }
+    if (!come && this.open.includes(false)) return;
+    const before = this.posts.filter(({ left_ms }) => left_ms > this.now_ms);
+    if (come) this.takePosts();
+    for (const post of before) {
+      post.left_ms = this.now_ms;
+      post.socket.deafen(DISCARD_PORT);
+    }
+  }
+
+  private takePosts(): void {
+    for (const [number, { address, port }] of this.data.listen.entries())
+      try {
+        const socket = this.udp.open(address, port);
+        this.posts.push({ number, socket, left_ms: Number.POSITIVE_INFINITY });
+      } catch (error) {
+        // The workers turn calls away themselves, as they do until he comes.
+        this.log.error({ err: (error as Error).message }, 'no help for SIP workers in overload');
+      }
+  }
+
+  private readOut(): void {
+    const over = (left_ms: number): boolean => left_ms <= this.now_ms - READ_OUT_MS;
+    if (!this.posts.some(({ left_ms }) => over(left_ms))) return;
+    for (const { socket, left_ms } of this.posts) if (over(left_ms)) socket.close();
+    this.posts = this.posts.filter(({ left_ms }) => !over(left_ms));
+  }
+
+  private received(path: Path, bytes: Buffer, left: boolean): void {
+    // Nobody can be answered there.
+    if (path.port === 0) return;
+    const { doorman } = this;
+    const text = bytes.toString('latin1');
+    const worker = left ? doorman.workerOf(text) : doorman.receive(text, path, this.now_ms);
+    if (worker === DONE) return;
+    if (Atomics.load(this.services, worker) === OUT_OF_SERVICE) {
+      const answer = unavailable(text, path, NO_DIALOG);
+      if (answer !== undefined) this.send(answer.target, answer.text);
+      return;
+    }
+    // Where a ring is full it is lost, as a full buffer of the system loses it.
+    this.links[worker]?.send(path.socket, path.port, path.host, bytes);
+  }
+
+  /** What cannot be sent is asked for again, and may come to a worker then, who tells of it. */
+  private send({ socket, host, port }: Path, text: string): void {
+    const sendable = isIP(host) !== 0 && port > 0 && port <= 65_535 && text.length <= MAX_MESSAGE_BYTES;
+    const post = this.posts.find(({ number, left_ms }) => number === socket && left_ms > this.now_ms);
+    if (sendable && post !== undefined) post.socket.send(text, host, port);
+  }
+}
+
+assert(parentPort, 'the doorman is started as a worker thread');
+const port = parentPort;
+const lib = await openLibC();
+const data = workerData as DoormanThreadData;
+if (lib === undefined)
+  createLogger('doorman', data.log_level).info('not here: SIP workers turn calls away themselves');
+const thread = lib && new DoormanThread(data, new BatchUdp(lib));
+port.once('message', () => {
+  thread?.close();
+  port.postMessage({ kind: 'stopped' });
+  port.close();
+});
