@@ -62,30 +62,30 @@ interface LibC {
   address(buffer: Buffer): bigint;
 }
 
-/** The C library; undefined where this is not a Linux that it is known of, or the library to call it is not installed. */
-export async function openLibC(): Promise<LibC | undefined> {
+/** The C library, or why it cannot be had: another system, or what calls it is not installed. */
+export async function openLibC(): Promise<LibC | string> {
   const known =
     process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch) && endianness() === 'LE';
-  if (!known) return undefined;
-  const koffi = await import('koffi').then(
-    (module) => module.default,
-    () => undefined,
-  );
-  if (koffi === undefined) return undefined;
-  const lib = koffi.load(null);
-  return {
-    socket: lib.func('int socket(int, int, int)'),
-    bind: lib.func('int bind(int, void *, uint)'),
-    connect: lib.func('int connect(int, void *, uint)'),
-    close: lib.func('int close(int)'),
-    setsockopt: lib.func('int setsockopt(int, int, int, void *, uint)'),
-    recvmmsg: lib.func('int recvmmsg(int, void *, uint, int, void *)'),
-    sendmmsg: lib.func('int sendmmsg(int, void *, uint, int)'),
-    inet_pton: lib.func('int inet_pton(int, void *, void *)'),
-    inet_ntop: lib.func('void *inet_ntop(int, void *, void *, uint)'),
-    errno: () => koffi.errno(),
-    address: (buffer) => koffi.address(buffer),
-  };
+  if (!known) return `not known for ${process.platform} on ${process.arch}`;
+  try {
+    const { default: koffi } = await import('koffi');
+    const lib = koffi.load(null);
+    return {
+      socket: lib.func('int socket(int, int, int)'),
+      bind: lib.func('int bind(int, void *, uint)'),
+      connect: lib.func('int connect(int, void *, uint)'),
+      close: lib.func('int close(int)'),
+      setsockopt: lib.func('int setsockopt(int, int, int, void *, uint)'),
+      recvmmsg: lib.func('int recvmmsg(int, void *, uint, int, void *)'),
+      sendmmsg: lib.func('int sendmmsg(int, void *, uint, int)'),
+      inet_pton: lib.func('int inet_pton(int, void *, void *)'),
+      inet_ntop: lib.func('void *inet_ntop(int, void *, void *, uint)'),
+      errno: () => koffi.errno(),
+      address: (buffer) => koffi.address(buffer),
+    };
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** Room for a batch, and what tells the kernel of it. */
@@ -161,26 +161,32 @@ export class BatchUdp {
     throw error;
   }
 
-  /** What has come to a socket, a batch at the most, handed over one by one; the bytes are only there meanwhile. */
-  receive(fd: number, each: (bytes: Buffer, host: string, port: number) => void): number {
+  /**
+   * Receives what has come to a socket, a batch at the most.
+   * @returns how many datagrams came
+   * @throws where the system does not let it be read
+   */
+  receive(fd: number): number {
     const { lib, received } = this;
-    const { data, headers, names } = received;
-    headers.writeUInt32LE(CONTROL_BYTES, HEADER_CONTROL_BYTES_AT);
-    const count = lib.recvmmsg(fd, headers, BATCH, MSG_DONTWAIT, null);
-    if (count < 0) {
-      const errno = lib.errno();
-      assert(errno === EAGAIN || errno === EINTR, `a UDP socket can be read, error ${errno}`);
-      return 0;
-    }
+    received.headers.writeUInt32LE(CONTROL_BYTES, HEADER_CONTROL_BYTES_AT);
+    const count = lib.recvmmsg(fd, received.headers, BATCH, MSG_DONTWAIT, null);
+    if (count >= 0) return count;
+    const errno = lib.errno();
+    if (errno === EAGAIN || errno === EINTR) return 0;
+    throw new Error(`a UDP socket cannot be read: error ${errno}`);
+  }
+
+  /** Hands over the datagrams that were received last; the bytes are only there meanwhile. */
+  each(count: number, take: (bytes: Buffer, host: string, port: number) => void): void {
+    const { data, headers, names } = this.received;
     for (let i = 0; i < count; i++) {
       const header = i * HEADER_BYTES;
       const start = i * STRIDE;
       const end = start + headers.readUInt32LE(header + HEADER_LENGTH_AT);
       headers.writeUInt32LE(NAME_STRIDE, header + HEADER_NAME_BYTES_AT);
       const name = i * NAME_STRIDE;
-      each(data.subarray(start, end), this.hostAt(names, name), names.readUInt16BE(name + 2));
+      take(data.subarray(start, end), this.hostAt(names, name), names.readUInt16BE(name + 2));
     }
-    return count;
   }
 
   /** Takes a byte string to be sent from a socket to an IP address, with the next {@link flush} at the latest. */
@@ -265,9 +271,9 @@ export class BatchSocket {
     private readonly name: Buffer,
   ) {}
 
-  /** Hands over what has come, a batch at the most; the bytes are only there meanwhile. @returns how many came */
-  receive(each: (bytes: Buffer, host: string, port: number) => void): number {
-    return this.udp.receive(this.fd, each);
+  /** See {@link BatchUdp.receive}; they are handed over by {@link BatchUdp.each}. */
+  receive(): number {
+    return this.udp.receive(this.fd);
   }
 
   /** Sends a byte string to an IP address, with the next flush of {@link BatchUdp} at the latest. */
@@ -279,13 +285,14 @@ export class BatchSocket {
    * From now on it receives nothing more, and others that are bound to its address do: a socket with a peer receives from
    * that alone. What has come before can still be read.
    * @param port of the peer, at the socket's own address; nobody is to be there
+   * @throws where the system does not let it
    */
   deafen(port: number): void {
     const { lib } = this.udp;
     const peer = Buffer.from(this.name);
     peer.writeUInt16BE(port, 2);
-    const done = lib.connect(this.fd, peer, peer.length);
-    assert(done === 0, `a UDP socket can be given a peer, error ${lib.errno()}`);
+    if (lib.connect(this.fd, peer, peer.length) !== 0)
+      throw new Error(`a UDP socket cannot be given a peer: error ${lib.errno()}`);
   }
 
   close(): void {

@@ -45,6 +45,9 @@ const DISCARD_PORT = 9;
 /** After that, what had come to a socket before has been read long ago. */
 const READ_OUT_MS = 1_000;
 
+/** SIP workers turn calls away as they do until he comes. */
+const WITHOUT_HIM = 'no doorman: SIP workers turn calls away themselves';
+
 /** A public address that he has bound. */
 interface Post {
   /** Number of the public address. */
@@ -94,18 +97,29 @@ class DoormanThread {
     this.lookAtGates();
     let full = false;
     let waited_ms = 0;
-    for (const { number, socket, left_ms } of this.posts) {
-      const left = left_ms <= this.now_ms;
-      const count = socket.receive((bytes, host, port) =>
-        this.received({ socket: number, host, port }, bytes, left),
-      );
+    for (const post of this.posts) {
+      const count = this.receiveFrom(post);
+      if (count === 0) continue;
       full ||= count === BATCH;
-      if (count > 0) waited_ms = Math.max(waited_ms, this.udp.waited_ms);
+      waited_ms = Math.max(waited_ms, this.udp.waited_ms);
+      const left = post.left_ms <= this.now_ms;
+      this.udp.each(count, (bytes, host, port) =>
+        this.received({ socket: post.number, host, port }, bytes, left),
+      );
     }
     this.udp.flush();
     for (const link of this.links) link.flush(waited_ms);
     this.readOut();
     return full;
+  }
+
+  private receiveFrom(post: Post): number {
+    try {
+      return post.socket.receive();
+    } catch (error) {
+      this.giveUp(post, error as Error);
+      return 0;
+    }
   }
 
   /** Each gate that is narrowed is a reason to bind again: a worker may have bound since. */
@@ -118,10 +132,7 @@ class DoormanThread {
     if (!come && this.open.includes(false)) return;
     const before = this.posts.filter(({ left_ms }) => left_ms > this.now_ms);
     if (come) this.takePosts();
-    for (const post of before) {
-      post.left_ms = this.now_ms;
-      post.socket.deafen(DISCARD_PORT);
-    }
+    for (const post of before) this.leave(post);
   }
 
   private takePosts(): void {
@@ -130,16 +141,31 @@ class DoormanThread {
         const socket = this.udp.open(address, port);
         this.posts.push({ number, socket, left_ms: Number.POSITIVE_INFINITY });
       } catch (error) {
-        // The workers turn calls away themselves, as they do until he comes.
-        this.log.error({ err: (error as Error).message }, 'no help for SIP workers in overload');
+        this.log.error({ err: (error as Error).message }, WITHOUT_HIM);
       }
   }
 
+  private leave(post: Post): void {
+    post.left_ms = this.now_ms;
+    try {
+      post.socket.deafen(DISCARD_PORT);
+    } catch (error) {
+      this.giveUp(post, error as Error);
+    }
+  }
+
+  /** What has not been read is lost, and will be sent again. */
+  private giveUp(post: Post, error: Error): void {
+    this.log.error({ err: error.message }, WITHOUT_HIM);
+    post.left_ms = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Closes those that have been read out. */
   private readOut(): void {
-    const over = (left_ms: number): boolean => left_ms <= this.now_ms - READ_OUT_MS;
-    if (!this.posts.some(({ left_ms }) => over(left_ms))) return;
-    for (const { socket, left_ms } of this.posts) if (over(left_ms)) socket.close();
-    this.posts = this.posts.filter(({ left_ms }) => !over(left_ms));
+    const over = ({ left_ms }: Post): boolean => left_ms <= this.now_ms - READ_OUT_MS;
+    if (!this.posts.some(over)) return;
+    for (const { socket } of this.posts.filter(over)) socket.close();
+    this.posts = this.posts.filter((post) => !over(post));
   }
 
   private received(path: Path, bytes: Buffer, left: boolean): void {
@@ -170,9 +196,8 @@ assert(parentPort, 'the doorman is started as a worker thread');
 const port = parentPort;
 const lib = await openLibC();
 const data = workerData as DoormanThreadData;
-if (lib === undefined)
-  createLogger('doorman', data.log_level).info('not here: SIP workers turn calls away themselves');
-const thread = lib && new DoormanThread(data, new BatchUdp(lib));
+if (typeof lib === 'string') createLogger('doorman', data.log_level).info({ why: lib }, WITHOUT_HIM);
+const thread = typeof lib === 'string' ? undefined : new DoormanThread(data, new BatchUdp(lib));
 port.once('message', () => {
   thread?.close();
   port.postMessage({ kind: 'stopped' });
