@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { createDatagramLink, DatagramLinkReader } from '../../ipc/datagram-link.js';
 import { createDoorbell, Doorbell } from '../../ipc/doorbell.js';
 import { openLibC } from '../../workers/batch-udp.js';
@@ -62,8 +62,10 @@ class Site {
     caller.on('message', (bytes) => this.answers.push(bytes.toString()));
   }
 
-  static async start(): Promise<Site> {
-    return new Site(await bound(), await bound());
+  static async start(t: Test): Promise<Site> {
+    const site = new Site(await bound(), await bound());
+    t.teardown(() => site.close());
+    return site;
   }
 
   /** Narrows the gate and waits until he is there. */
@@ -108,9 +110,9 @@ class Site {
     this.reader.drain((_socket, _port, _host, bytes) => this.passed.push(bytes.toString()));
   }
 
-  /** Until that holds, or a second is over. */
+  /** Until that holds, or ten seconds are over. */
   async until(holds: () => boolean): Promise<void> {
-    for (let waited = 0; !holds() && waited < 200; waited++) {
+    for (let waited = 0; !holds() && waited < 2_000; waited++) {
       await sleep(5);
       this.read();
     }
@@ -128,7 +130,7 @@ class Site {
 if (typeof (await openLibC()) === 'string') t.comment('no doorman on this machine');
 else {
   t.test('he turns new calls away at a narrow gate and passes everything else on', async (t) => {
-    const site = await Site.start();
+    const site = await Site.start(t);
     site.send('before');
     await site.until(() => site.direct.length > 0);
     t.same(site.direct, ['before'], 'while the gate is open the worker receives itself');
@@ -156,11 +158,10 @@ else {
     t.equal(site.answers.length, length);
     t.ok(site.waits_ms.length > 0, 'the worker is told how long they have waited');
     t.same(site.direct, []);
-    await site.close();
   });
 
   t.test('when the gate is open again the worker receives itself, and nothing is lost', async (t) => {
-    const site = await Site.start();
+    const site = await Site.start(t);
     await site.narrow(1_000);
     let sent = 0;
     const sender = setInterval(() => site.send(site.message('BYE', sent++, ';tag=t')), 1);
@@ -173,18 +174,16 @@ else {
     await site.until(() => came() >= sent);
     t.equal(came(), sent);
     t.ok(site.direct.length > 0 && site.passed.length > 0);
-    await site.close();
   });
 
   t.test('what is of a worker that is not coming back is refused', async (t) => {
-    const site = await Site.start();
+    const site = await Site.start(t);
     await site.narrow(10);
     new Int32Array(site.services)[0] = OUT_OF_SERVICE;
     site.send(site.message('BYE', 1, ';tag=t'));
     await site.until(() => site.answers.length > 0);
     t.equal(asResponse(site.answers[0] as string).status, 500);
     t.same(site.passed, []);
-    await site.close();
   });
 }
 
