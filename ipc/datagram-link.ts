@@ -5,8 +5,8 @@
  * address (1), the address as text, the datagram. All little-endian. As UDP may, a full ring loses the
  * datagram and counts it; the peer's retransmission makes up for it.
  *
- * Now and then a record says when it was written: its port is 0, from which nothing can be sent, and its datagram the
- * time, a double. The clock is one that all threads share.
+ * Now and then a record says since when those before it have waited: its port is 0, to which nothing can be sent, and its
+ * datagram the time, a double. The clock is one that all threads share.
  */
 import { assert } from '../core/assert.js';
 import { Doorbell, type DoorbellDescriptor } from './doorbell.js';
@@ -38,8 +38,8 @@ export class DatagramLinkWriter {
   private readonly ring: RingWriter;
   private readonly stamp = Buffer.alloc(Float64Array.BYTES_PER_ELEMENT);
   private lost = 0;
-  /** Something was sent since the last stamp, which was then. */
-  private used = false;
+  /** Whether something was sent since the last record that tells the time, and when that was. */
+  private unstamped = false;
   private stamped_ms = 0;
 
   constructor(link: DatagramLinkDescriptor) {
@@ -54,13 +54,13 @@ export class DatagramLinkWriter {
   /**
    * Takes a copy of the datagram for the next {@link flush}.
    * @param socket number of the socket that received it, 0 to 65,535
-   * @param port the sender's, 1 to 65,535
+   * @param port the sender's, 1 to 65,535; of what is to be sent, the receiver's
    * @param address the sender's, as text
    * @returns false when the ring was full and the datagram is lost
    */
   send(socket: number, port: number, address: string, datagram: Uint8Array): boolean {
     assert(port > 0, 'a datagram has a sender');
-    this.used = true;
+    this.unstamped = true;
     return this.write(socket, port, address, datagram);
   }
 
@@ -69,7 +69,7 @@ export class DatagramLinkWriter {
    * @param wait_ms how long it has waited before
    */
   flush(wait_ms = 0): void {
-    if (this.used) this.stampNow(wait_ms);
+    if (this.unstamped) this.stampNow(wait_ms);
     this.ring.publish();
   }
 
@@ -79,7 +79,7 @@ export class DatagramLinkWriter {
     this.stamp.writeDoubleLE(now_ms - wait_ms);
     if (!this.write(0, 0, '', this.stamp)) return;
     this.stamped_ms = now_ms;
-    this.used = false;
+    this.unstamped = false;
   }
 
   private write(socket: number, port: number, address: string, datagram: Uint8Array): boolean {

@@ -5,7 +5,6 @@
 
 import { isIPv6 } from 'node:net';
 import { endianness } from 'node:os';
-import { assert } from '../core/assert.js';
 
 /** Datagrams that one call receives or sends. */
 export const BATCH = 64;
@@ -126,8 +125,8 @@ export class BatchUdp {
   private readonly texts = new Map<number | string, string>();
   private readonly names = new Map<string, Buffer>();
   /** How many datagrams are to be sent, and the socket that they leave by. */
-  private put = 0;
-  private from = -1;
+  private queued = 0;
+  private sending = -1;
 
   constructor(readonly lib: LibC) {
     this.received = new Messages(lib);
@@ -145,9 +144,11 @@ export class BatchUdp {
     const on = Buffer.from([1, 0, 0, 0]);
     const bytes = Buffer.alloc(4);
     bytes.writeInt32LE(RECEIVE_BUFFER_BYTES);
-    const fd = lib.socket(isV6 ? AF_INET6 : AF_INET, SOCK_DGRAM_CLOEXEC, 0);
-    const name = Buffer.from(this.nameOf(address));
+    const known = this.nameOf(address);
+    if (known === undefined) throw new Error(`${address} is no IP address`);
+    const name = Buffer.from(known);
     name.writeUInt16BE(port, 2);
+    const fd = lib.socket(isV6 ? AF_INET6 : AF_INET, SOCK_DGRAM_CLOEXEC, 0);
     const bound =
       fd >= 0 &&
       lib.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, on, 4) === 0 &&
@@ -189,16 +190,19 @@ export class BatchUdp {
     }
   }
 
-  /** Takes a byte string to be sent from a socket to an IP address, with the next {@link flush} at the latest. */
+  /**
+   * Takes a byte string to be sent from a socket, with the next {@link flush} at the latest. Where it is too large, or
+   * `host` is no IP address or `port` none, it is lost: what comes from outside may have asked for that.
+   */
   send(fd: number, text: string, host: string, port: number): void {
-    if (fd !== this.from || this.put === BATCH) this.flush();
-    this.from = fd;
+    const name = this.nameOf(host);
+    if (name === undefined || !(port > 0 && port <= 65_535) || text.length > STRIDE) return;
+    if (fd !== this.sending || this.queued === BATCH) this.flush();
+    this.sending = fd;
     const { data, headers, names, vectors } = this.toSend;
-    assert(text.length <= STRIDE, 'a datagram has 64 KB at the most');
-    const place = this.put++;
+    const place = this.queued++;
     data.write(text, place * STRIDE, 'latin1');
     vectors.writeUInt32LE(text.length, place * VECTOR_BYTES + 8);
-    const name = this.nameOf(host);
     const at = place * NAME_STRIDE;
     name.copy(names, at);
     names.writeUInt16BE(port, at + 2);
@@ -207,14 +211,14 @@ export class BatchUdp {
 
   /** Sends what was taken. What the system refuses is lost, as it may be on its way. */
   flush(): void {
-    const { lib, put, toSend } = this;
-    for (let first = 0; first < put; ) {
+    const { lib, queued, toSend } = this;
+    for (let first = 0; first < queued; ) {
       const headers = first === 0 ? toSend.headers : toSend.headers.subarray(first * HEADER_BYTES);
-      const sent = lib.sendmmsg(this.from, headers, put - first, MSG_DONTWAIT);
+      const sent = lib.sendmmsg(this.sending, headers, queued - first, MSG_DONTWAIT);
       // It stops before one that cannot be sent.
-      first += Math.max(sent, 0) + (sent < put - first ? 1 : 0);
+      first += Math.max(sent, 0) + (sent < queued - first ? 1 : 0);
     }
-    this.put = 0;
+    this.queued = 0;
   }
 
   /** How long the first of what was received last had waited, ms. */
@@ -225,7 +229,7 @@ export class BatchUdp {
     return Math.max(0, Date.now() - (s * 1e3 + ns / 1e6));
   }
 
-  /** The address as text, as Node writes it. */
+  /** The address as text, without the zone of a link-local one. */
   private hostAt(names: Buffer, at: number): string {
     const { lib, texts } = this;
     const isV6 = names.readUInt16LE(at) === AF_INET6;
@@ -243,8 +247,8 @@ export class BatchUdp {
     return host;
   }
 
-  /** The address as the system has it, with port 0. @param host an IP address */
-  private nameOf(host: string): Buffer {
+  /** The address as the system has it, with port 0; undefined where it is none, or has a zone. */
+  private nameOf(host: string): Buffer | undefined {
     const known = this.names.get(host);
     if (known !== undefined) return known;
     if (this.names.size >= MAX_REMEMBERED) this.names.clear();
@@ -257,7 +261,7 @@ export class BatchUdp {
       Buffer.from(`${host}\0`, 'latin1'),
       name.subarray(isV6 ? IPV6_AT : IPV4_AT),
     );
-    assert(read === 1, `${host} is an IP address`);
+    if (read !== 1) return undefined;
     this.names.set(host, name);
     return name;
   }
@@ -276,7 +280,7 @@ export class BatchSocket {
     return this.udp.receive(this.fd);
   }
 
-  /** Sends a byte string to an IP address, with the next flush of {@link BatchUdp} at the latest. */
+  /** See {@link BatchUdp.send}. */
   send(text: string, host: string, port: number): void {
     this.udp.send(this.fd, text, host, port);
   }

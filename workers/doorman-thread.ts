@@ -1,14 +1,11 @@
 /**
  * The doorman's thread. It sleeps at its doorbell until a gate is narrowed; then it binds the public ports once more, and
  * the one bound last receives. While it is there it looks every millisecond what has come. When all gates are open again
- * it withdraws, and loses nothing.
+ * it withdraws, and reads out what it has.
  */
-import { isIP } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../core/assert.js';
-import { MAX_MESSAGE_BYTES } from '../core/sip/parser.js';
 import type { Path } from '../core/sip/transport.js';
-import { unavailable } from '../core/sip/unavailable.js';
 import { type DatagramLinkDescriptor, DatagramLinkWriter } from '../ipc/datagram-link.js';
 import { type DoorbellDescriptor, DoorbellListener } from '../ipc/doorbell.js';
 import type { ListenAddress } from './addresses.js';
@@ -36,8 +33,6 @@ export interface DoormanThreadData {
   log_level: LogLevel;
 }
 
-/** To-tag of what is out of service; refusals are alike, as their requests are (RFC 3261 section 8.2.7). */
-const NO_DIALOG = 'unavailable';
 /** From one look at the sockets to the next. */
 const PAUSE_MS = 1;
 /** Nobody is there: who has that as his peer hears nothing. */
@@ -62,12 +57,12 @@ class DoormanThread {
   private readonly gates: readonly Gate[];
   private readonly doorman: Doorman;
   private readonly links: readonly DatagramLinkWriter[];
-  private readonly services: Int32Array;
   private readonly bell: DoorbellListener;
   private posts: Post[] = [];
-  /** By worker, whether its gate was open when last looked at. */
-  private readonly open: boolean[];
+  /** By worker, whether its gate was open when last looked at, and how often it had bound the ports. */
+  private readonly seen: { open: boolean; bound: number }[];
   private now_ms = 0;
+  private failed = false;
 
   constructor(
     private readonly data: DoormanThreadData,
@@ -76,10 +71,14 @@ class DoormanThread {
     this.log = createLogger('doorman', data.log_level);
     const sources = new SourceLimit(data.source_limit);
     this.gates = data.gates.map((gate) => new Gate(gate, 'doorman', sources));
-    this.open = this.gates.map(() => true);
+    this.seen = this.gates.map(({ state }) => ({ open: true, bound: state.bound }));
     this.links = data.datagrams.map((link) => new DatagramLinkWriter(link));
-    this.services = new Int32Array(data.services);
-    this.doorman = new Doorman(this.gates, (path, text) => this.send(path, text));
+    const services = new Int32Array(data.services);
+    this.doorman = new Doorman(
+      this.gates,
+      (worker) => Atomics.load(services, worker) === OUT_OF_SERVICE,
+      (path, text) => this.send(path, text),
+    );
     this.bell = new DoorbellListener(data.doorbell, () => this.turn(), {
       pause: { ms: PAUSE_MS, due: () => this.posts.length > 0 },
     });
@@ -102,10 +101,7 @@ class DoormanThread {
       if (count === 0) continue;
       full ||= count === BATCH;
       waited_ms = Math.max(waited_ms, this.udp.waited_ms);
-      const left = post.left_ms <= this.now_ms;
-      this.udp.each(count, (bytes, host, port) =>
-        this.received({ socket: post.number, host, port }, bytes, left),
-      );
+      this.udp.each(count, (bytes, host, port) => this.received(bytes, { socket: post.number, host, port }));
     }
     this.udp.flush();
     for (const link of this.links) link.flush(waited_ms);
@@ -122,16 +118,19 @@ class DoormanThread {
     }
   }
 
-  /** Each gate that is narrowed is a reason to bind again: a worker may have bound since. */
+  /** He binds when a gate is narrowed, and anew when a worker has bound after him. */
   private lookAtGates(): void {
-    let come = false;
+    let news = false;
     for (const [worker, { state }] of this.gates.entries()) {
-      come ||= this.open[worker] === true && !state.isOpen;
-      this.open[worker] = state.isOpen;
+      const { isOpen, bound } = state;
+      const before = this.seen[worker];
+      news ||= before?.bound !== bound || (before.open && !isOpen);
+      this.seen[worker] = { open: isOpen, bound };
     }
-    if (!come && this.open.includes(false)) return;
-    const before = this.posts.filter(({ left_ms }) => left_ms > this.now_ms);
-    if (come) this.takePosts();
+    const needed = this.seen.some(({ open }) => !open);
+    if (needed && !news) return;
+    const before = this.posts.filter(({ left_ms }) => left_ms === Number.POSITIVE_INFINITY);
+    if (needed) this.takePosts();
     for (const post of before) this.leave(post);
   }
 
@@ -141,7 +140,7 @@ class DoormanThread {
         const socket = this.udp.open(address, port);
         this.posts.push({ number, socket, left_ms: Number.POSITIVE_INFINITY });
       } catch (error) {
-        this.log.error({ err: (error as Error).message }, WITHOUT_HIM);
+        this.tell(error as Error);
       }
   }
 
@@ -156,8 +155,14 @@ class DoormanThread {
 
   /** What has not been read is lost, and will be sent again. */
   private giveUp(post: Post, error: Error): void {
-    this.log.error({ err: error.message }, WITHOUT_HIM);
+    this.tell(error);
     post.left_ms = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Once: it would be the same at each overload. */
+  private tell(error: Error): void {
+    if (!this.failed) this.log.error({ err: error.message }, WITHOUT_HIM);
+    this.failed = true;
   }
 
   /** Closes those that have been read out. */
@@ -168,27 +173,16 @@ class DoormanThread {
     this.posts = this.posts.filter((post) => !over(post));
   }
 
-  private received(path: Path, bytes: Buffer, left: boolean): void {
+  private received(bytes: Buffer, path: Path): void {
     // Nobody can be answered there.
     if (path.port === 0) return;
-    const { doorman } = this;
-    const text = bytes.toString('latin1');
-    const worker = left ? doorman.workerOf(text) : doorman.receive(text, path, this.now_ms);
-    if (worker === DONE) return;
-    if (Atomics.load(this.services, worker) === OUT_OF_SERVICE) {
-      const answer = unavailable(text, path, NO_DIALOG);
-      if (answer !== undefined) this.send(answer.target, answer.text);
-      return;
-    }
+    const worker = this.doorman.receive(bytes.toString('latin1'), path, this.now_ms);
     // Where a ring is full it is lost, as a full buffer of the system loses it.
-    this.links[worker]?.send(path.socket, path.port, path.host, bytes);
+    if (worker !== DONE) this.links[worker]?.send(path.socket, path.port, path.host, bytes);
   }
 
-  /** What cannot be sent is asked for again, and may come to a worker then, who tells of it. */
   private send({ socket, host, port }: Path, text: string): void {
-    const sendable = isIP(host) !== 0 && port > 0 && port <= 65_535 && text.length <= MAX_MESSAGE_BYTES;
-    const post = this.posts.find(({ number, left_ms }) => number === socket && left_ms > this.now_ms);
-    if (sendable && post !== undefined) post.socket.send(text, host, port);
+    this.posts.find(({ number }) => number === socket)?.socket.send(text, host, port);
   }
 }
 

@@ -2,7 +2,7 @@
  * The gate of a worker: how many new calls a second it lets in, in memory that it shares with the doorman, and what
  * each of the two has let in and turned away. The worker sets it; both keep to it, for what comes by way of each.
  */
-import { createInviteMemory, InviteMemory, type InviteMemoryDescriptor } from '../core/sip/invite-memory.js';
+import { createInviteMemory, InviteMemory, type InviteMemoryDescriptor } from './invite-memory.js';
 import type { SourceLimit } from './source-limit.js';
 
 /** Above this none is let in: they would be answered too late. */
@@ -10,27 +10,32 @@ const STOP_MS = 20;
 /** How much of its rate may come in at once, s. */
 const BURST_S = 0.02;
 
-/** By place, each a Float64; the last is an Int32. */
+/** Places of Float64s, then of Int32s. */
 const PER_S = 0;
 const WAIT_MS = 1;
-const AWAY = 2;
+const AWAY = 4;
+const BOUND = 5;
 const STATE_BYTES = 24;
 
-interface Memories {
-  let_in: InviteMemoryDescriptor;
-  turned_away: InviteMemoryDescriptor;
+/** INVITEs that were let in and turned away. */
+interface Decided<Memory> {
+  let_in: Memory;
+  turned_away: Memory;
 }
 
 /** Of one worker's gate; may be cloned to any thread. */
 export interface GateDescriptor {
   state: SharedArrayBuffer;
-  worker: Memories;
-  doorman: Memories;
+  worker: Decided<InviteMemoryDescriptor>;
+  doorman: Decided<InviteMemoryDescriptor>;
 }
 
 /** Makes a gate that is open. */
 export function createGate(): GateDescriptor {
-  const memories = (): Memories => ({ let_in: createInviteMemory(), turned_away: createInviteMemory() });
+  const memories = (): GateDescriptor['worker'] => ({
+    let_in: createInviteMemory(),
+    turned_away: createInviteMemory(),
+  });
   const gate = { state: new SharedArrayBuffer(STATE_BYTES), worker: memories(), doorman: memories() };
   new GateState(gate).open();
   return gate;
@@ -74,21 +79,30 @@ export class GateState {
     this.numbers[WAIT_MS] = wait_ms;
   }
 
-  /** How many were turned away, by both, since the engine started; wraps at 2^32. */
+  /** How many calls were turned away, by both, since the engine started; wraps at 2^32. */
   get away(): number {
-    return Atomics.load(this.counts, AWAY * 2);
+    return Atomics.load(this.counts, AWAY);
   }
 
   countAway(): void {
-    Atomics.add(this.counts, AWAY * 2, 1);
+    Atomics.add(this.counts, AWAY, 1);
+  }
+
+  /** How often the worker, or one before it, has bound the public ports. */
+  get bound(): number {
+    return Atomics.load(this.counts, BOUND);
+  }
+
+  countBound(): void {
+    Atomics.add(this.counts, BOUND, 1);
   }
 }
 
 /** One who stands at a gate. */
 export class Gate {
   readonly state: GateState;
-  private readonly mine: { let_in: InviteMemory; turned_away: InviteMemory };
-  private readonly others: { let_in: InviteMemory; turned_away: InviteMemory };
+  private readonly mine: Decided<InviteMemory>;
+  private readonly others: Decided<InviteMemory>;
   private tokens = 0;
   private tokens_ms = 0;
 
@@ -98,7 +112,7 @@ export class Gate {
     private readonly sources: SourceLimit,
   ) {
     this.state = new GateState(gate);
-    const open = ({ let_in, turned_away }: Memories) => ({
+    const open = ({ let_in, turned_away }: GateDescriptor['worker']): Decided<InviteMemory> => ({
       let_in: new InviteMemory(let_in),
       turned_away: new InviteMemory(turned_away),
     });
@@ -107,7 +121,7 @@ export class Gate {
   }
 
   /**
-   * Whether a new call may come in now. What has been decided about its INVITE, by whomever, stands for as long as it
+   * Whether a new call may come in now. What has been decided about its INVITE, by either, stands for as long as it
    * may be repeated.
    * @param number of its INVITE, from inviteNumber
    * @param source address that it came from
@@ -120,15 +134,18 @@ export class Gate {
       mine.let_in.add(number, now_ms);
       return true;
     }
-    if (!before) mine.turned_away.add(number, now_ms);
-    state.countAway();
+    if (!before) {
+      mine.turned_away.add(number, now_ms);
+      state.countAway();
+    }
     return false;
   }
 
   private hasRoom(now_ms: number): boolean {
     const { state } = this;
-    if (state.isOpen) return true;
+    // Read once: the worker may open it meanwhile.
     const { per_s } = state;
+    if (per_s === Number.POSITIVE_INFINITY) return true;
     const earned = Math.max(0, (now_ms - this.tokens_ms) / 1000) * per_s;
     this.tokens = Math.min(1 + per_s * BURST_S, this.tokens + earned);
     this.tokens_ms = now_ms;

@@ -3,7 +3,7 @@
  * kept for the one that takes its place, so that no datagram finds a closed port.
  */
 import type { Socket } from 'node:dgram';
-import { callIdOf, shardOf } from '../core/sip/shard.js';
+import { ownerOf } from '../core/sip/shard.js';
 import { unavailable } from '../core/sip/unavailable.js';
 import { openUdp } from './udp.js';
 
@@ -17,8 +17,6 @@ export interface KeptDatagram {
 }
 
 const MAX_KEPT = 20_000;
-/** To-tag of refusals; they are alike, as their requests are (RFC 3261 section 8.2.7). */
-const NO_DIALOG = 'unavailable';
 
 export class Guard {
   private readonly sockets: Socket[] = [];
@@ -64,11 +62,10 @@ export class Guard {
     from: { address: string; port: number },
   ): void {
     const text = datagram.toString('latin1');
-    const callId = callIdOf(text);
-    const worker = owner ?? (callId === undefined ? 0 : shardOf(callId) % this.workers);
+    const worker = owner ?? ownerOf(text, this.workers);
     const { address: host, port } = from;
     if (this.isOutOfService(worker)) {
-      const answer = unavailable(text, { socket: 0, host, port }, NO_DIALOG);
+      const answer = unavailable(text, { socket: 0, host, port });
       if (answer === undefined) return;
       const { target } = answer;
       // Nobody is left to tell of a failure.

@@ -60,9 +60,14 @@ export class Overload {
     this.gate.wait_ms = longest(this.last_ms);
   }
 
-  /** The end of a turn of the event loop. */
-  turned(now_ms: number): void {
+  /**
+   * The end of a turn of the event loop.
+   * @returns when it wants another if there is none before, ms: where the doorman answers all that comes, nothing else
+   * would end an overload; Infinity while there is none
+   */
+  turned(now_ms: number): number {
     if (now_ms - this.window_ms >= WINDOW_MS) this.nextWindow(now_ms);
+    return this.overloaded ? this.window_ms + WINDOW_MS : Number.POSITIVE_INFINITY;
   }
 
   /** A new call was let in. */

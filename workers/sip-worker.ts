@@ -6,7 +6,6 @@ import { callId } from '../core/call-id.js';
 import type { Decision, Report } from '../core/messages.js';
 import { B2bua } from '../core/sip/b2bua.js';
 import type { B2buaEnvironment, Routed } from '../core/sip/environment.js';
-import { inviteNumber } from '../core/sip/invite-memory.js';
 import type { SipRequest } from '../core/sip/message.js';
 import { MAX_MESSAGE_BYTES } from '../core/sip/parser.js';
 import { ReplayEnvironment } from '../core/sip/replay.js';
@@ -20,6 +19,7 @@ import { Doorbell, DoorbellListener } from '../ipc/doorbell.js';
 import { LinkReader, LinkWriter } from '../ipc/link.js';
 import { Entropy } from './entropy.js';
 import { Gate } from './gate.js';
+import { inviteNumber } from './invite-memory.js';
 import { CallJournal } from './journal/call-journal.js';
 import { type PlayedCalls, playAgain } from './journal/play-again.js';
 import { CallRecovery, type RecoveredCalls, writeCallBase } from './journal/recover-calls.js';
@@ -92,8 +92,6 @@ class SipWorker {
   private readonly overload: Overload;
   private readonly doorman: Doorbell;
   private readonly fromDoorman: DatagramLinkReader;
-  /** What is being received has come by the doorman, who asks at the gate himself. */
-  private let_in = false;
   private readonly soundings: Soundings;
   private readonly pace = new Pace(PAUSED_FROM_PER_S);
   private overload_told = false;
@@ -124,8 +122,6 @@ class SipWorker {
     this.gate = new Gate(task.gate, 'worker', new SourceLimit(task.source_limit));
     this.overload = new Overload(this.gate.state);
     this.doorman = new Doorbell(task.doorman);
-    // The worker before may have died in overload.
-    this.doorman.ring();
     this.soundings = new Soundings(
       (socket, sounding) => this.sockets.sound(socket, sounding),
       (socket, wait_ms) => this.overload.waited(socket, wait_ms),
@@ -150,6 +146,9 @@ class SipWorker {
   async open(): Promise<void> {
     const { control, journal, workers, index } = this.task;
     await this.sockets.open();
+    // The worker before may have died in overload, when the doorman had bound the ports last.
+    this.gate.state.countBound();
+    this.doorman.ring();
     control.postMessage({ kind: 'bound' } satisfies WorkerNotice);
     const log: JournalOptions['log'] = (level, message, fields) => this.log[level](fields, message);
     const recovery = new CallRecovery(journal.sources, (shard) => shard % workers === index, log);
@@ -299,26 +298,18 @@ class SipWorker {
           else b2bua.receive(text, path, datagram);
         }, DRAIN_AT_ONCE) ?? 0;
     }
-    const passed = this.takePassed(b2bua);
-    this.pace.tookIn(handled + passed);
-    return handled >= DRAIN_AT_ONCE || passed >= FROM_DOORMAN_AT_ONCE;
-  }
-
-  /** @returns how many there were */
-  private takePassed(b2bua: B2bua): number {
-    this.let_in = true;
     const passed = this.fromDoorman.drain(
       (socket, port, host, datagram) =>
         b2bua.receive(datagram.toString('latin1'), { socket, host, port }, datagram),
       FROM_DOORMAN_AT_ONCE,
     );
-    this.let_in = false;
-    return passed;
+    this.pace.tookIn(handled + passed);
+    return handled >= DRAIN_AT_ONCE || passed >= FROM_DOORMAN_AT_ONCE;
   }
 
   private admits(invite: SipRequest, source: string): boolean {
     const { now_ms } = this.timers;
-    if (!this.let_in && !this.gate.admits(inviteNumber(invite), source, now_ms)) return false;
+    if (!this.gate.admits(inviteNumber(invite), source, now_ms)) return false;
     this.overload.letIn(now_ms);
     return true;
   }
@@ -329,7 +320,7 @@ class SipWorker {
     const due_ms = this.journal?.commit(telling) ?? Number.POSITIVE_INFINITY;
     const ended_ms = now_ms();
     this.soundings.turned(ended_ms);
-    this.overload.turned(ended_ms);
+    const look_ms = this.overload.turned(ended_ms);
     this.tellOverload();
     const spilled = this.reports.flush();
     this.reporting = false;
@@ -337,7 +328,7 @@ class SipWorker {
     this.outbox = [];
     for (const { path, text } of outbox) this.transmit(path, text);
     for (const peer of this.peersOut) peer?.flush();
-    return spilled ? Math.min(due_ms, this.timers.now_ms + RETRY_MS) : due_ms;
+    return Math.min(due_ms, look_ms, spilled ? this.timers.now_ms + RETRY_MS : Number.POSITIVE_INFINITY);
   }
 
   /** One line when calls begin to be turned away, and one when that is over. */

@@ -73,6 +73,12 @@ function suffixFor(hash: number, shard: number, length: number): string | undefi
   return undefined;
 }
 
+/** Which of so many workers a raw message (a byte string) that came to a public port is for; the first where it has no Call-ID. */
+export function ownerOf(text: string, workers: number): number {
+  const callId = workers > 1 ? callIdOf(text) : undefined;
+  return callId === undefined ? 0 : shardOf(callId) % workers;
+}
+
 /**
  * The Call-ID of a raw message (a byte string), undefined when its headers have none: what the parser will
  * find, without parsing, for who only has to pass the message on to the shard's owner.

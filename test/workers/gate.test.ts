@@ -1,6 +1,8 @@
 import t from 'tap';
 import { createGate, Gate } from '../../workers/gate.js';
+import { inviteNumber } from '../../workers/invite-memory.js';
 import { SourceLimit } from '../../workers/source-limit.js';
+import { asRequest, options } from '../sip/messages.js';
 
 const SOURCE = '192.0.2.1';
 
@@ -68,8 +70,10 @@ t.test('who takes the place of a worker knows what was decided', async (t) => {
   before.state.wait_ms = 100;
   t.notOk(before.admits(1, SOURCE, 1_000));
   const after = new Gate(gate, 'worker', new SourceLimit(0));
+  t.notOk(after.admits(2, SOURCE, 1_300), 'and goes on with it');
   after.state.open();
-  t.notOk(after.admits(1, SOURCE, 1_400));
+  for (const number of [1, 2]) t.notOk(after.admits(number, SOURCE, 1_400));
+  t.ok(after.admits(3, SOURCE, 1_400));
 });
 
 t.test('a source may be limited by itself', async (t) => {
@@ -78,4 +82,13 @@ t.test('a source may be limited by itself', async (t) => {
   for (let now_ms = 1_000; now_ms < 2_000; now_ms++) if (worker.admits(now_ms, SOURCE, now_ms)) admitted++;
   t.equal(admitted, 19, 'ten at once and ten a second');
   t.ok(worker.admits(3_000, '192.0.2.2', 2_000), 'another source is not concerned');
+});
+
+t.test('an INVITE is known again by its Call-ID, CSeq and branch', async (t) => {
+  const number = (over: Record<string, string>): number =>
+    inviteNumber(asRequest(options({ Via: 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1', ...over })));
+  t.equal(number({}), number({ 'Max-Forwards': '60' }));
+  t.not(number({}), number({ 'Call-ID': 'another' }));
+  t.not(number({}), number({ CSeq: '8 OPTIONS' }));
+  t.not(number({}), number({ Via: 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2' }), 'a new try, or another call');
 });

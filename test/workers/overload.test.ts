@@ -123,3 +123,14 @@ t.test('it recovers in silence', async (t) => {
   worker.run(2_000, 0);
   t.notOk(worker.overload.overloaded);
 });
+
+t.test('it asks for turns until it is over, for nothing else may come to the worker', async (t) => {
+  const worker = new Worker(1_000);
+  worker.run(10_000, 5_000);
+  const { overload } = worker;
+  let turns = 0;
+  for (let now_ms = worker.now_ms; now_ms !== Number.POSITIVE_INFINITY; turns++)
+    now_ms = overload.turned(now_ms);
+  t.ok(turns > 5 && turns < 50, `${turns} turns`);
+  t.notOk(overload.overloaded);
+});

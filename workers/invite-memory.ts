@@ -4,7 +4,7 @@
  * There can be thousands a second, so of each only a number is kept, in memory that is there once and for all. One
  * thread writes it; others may look into it.
  */
-import type { SipRequest } from './message.js';
+import type { SipRequest } from '../core/sip/message.js';
 
 /** Nobody repeats an INVITE for longer (Timer B). */
 const KEPT_MS = 32_000;
@@ -13,14 +13,15 @@ const MOST = 150_000;
 /** Of a half. A power of two; at least four in ten stay free. */
 const SLOTS = 262_144;
 
-/** Before each half, how many it holds. */
+/** Before each half: how many it holds (an Int32), and since when (a Float64), ms. */
 const HEAD_BYTES = 64;
+const SINCE_AT = 8;
 const HALF_BYTES = HEAD_BYTES + SLOTS * Int32Array.BYTES_PER_ELEMENT;
 
 /** What an {@link InviteMemory} needs; may be cloned to any thread. */
 export type InviteMemoryDescriptor = SharedArrayBuffer;
 
-/** Makes an empty one: 2 MB, which are taken as they fill. */
+/** Makes an empty one: 2 MB, most of which are taken with the first thousand. */
 export function createInviteMemory(): InviteMemoryDescriptor {
   return new SharedArrayBuffer(2 * HALF_BYTES);
 }
@@ -28,11 +29,12 @@ export function createInviteMemory(): InviteMemoryDescriptor {
 export class InviteMemory {
   private young: NumberSet;
   private old: NumberSet;
-  private turned_ms = 0;
 
   constructor(memory: InviteMemoryDescriptor) {
-    this.young = new NumberSet(memory, 0);
-    this.old = new NumberSet(memory, HALF_BYTES);
+    const halves = [new NumberSet(memory, 0), new NumberSet(memory, HALF_BYTES)] as const;
+    const later = halves[1].since_ms > halves[0].since_ms ? 1 : 0;
+    this.young = halves[later];
+    this.old = halves[1 - later] as NumberSet;
   }
 
   /** @param number of the INVITE. Of some hundred thousand others one may be taken for one that came. */
@@ -42,38 +44,49 @@ export class InviteMemory {
 
   /** To be called by one thread, or the one that takes its place. */
   add(number: number, now_ms: number): void {
-    if (now_ms - this.turned_ms >= KEPT_MS || this.young.size >= MOST) {
+    if (now_ms - this.young.since_ms >= KEPT_MS || this.young.size >= MOST) {
       const { old } = this;
       this.old = this.young;
       this.young = old;
-      old.clear();
-      this.turned_ms = now_ms;
+      old.clear(now_ms);
     }
     this.young.add(number);
   }
 }
 
-/** A hash (FNV-1a, then mixed) of what names an INVITE, not 0; a new try has a new CSeq. */
-export function inviteNumber({ callId, cseq }: SipRequest): number {
-  let hash = 0x811c9dc5 ^ cseq;
-  for (let i = 0; i < callId.length; i++) hash = Math.imul(hash ^ callId.charCodeAt(i), 0x01000193);
+/** A hash (FNV-1a, then mixed) of what an INVITE has in common with itself sent again, not 0; a new try has a new branch. */
+export function inviteNumber({ callId, cseq, via }: SipRequest): number {
+  let hash = mixed(mixed(0x811c9dc5 ^ cseq, callId), via.branch);
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   hash ^= hash >>> 13;
   return hash === 0 ? 1 : hash;
+}
+
+function mixed(hash: number, text: string): number {
+  let mix = hash;
+  for (let i = 0; i < text.length; i++) mix = Math.imul(mix ^ text.charCodeAt(i), 0x01000193);
+  return mix;
 }
 
 /** Numbers but 0, found by looking from the place that the number says on. */
 class NumberSet {
   private readonly slots: Int32Array;
   private readonly count: Int32Array;
+  private readonly since: Float64Array;
 
   constructor(memory: InviteMemoryDescriptor, start: number) {
     this.count = new Int32Array(memory, start, 1);
+    this.since = new Float64Array(memory, start + SINCE_AT, 1);
     this.slots = new Int32Array(memory, start + HEAD_BYTES, SLOTS);
   }
 
   get size(): number {
     return this.count[0] as number;
+  }
+
+  /** When it was empty. */
+  get since_ms(): number {
+    return this.since[0] as number;
   }
 
   has(number: number): boolean {
@@ -87,9 +100,10 @@ class NumberSet {
     this.count[0] = this.size + 1;
   }
 
-  clear(): void {
+  clear(now_ms: number): void {
     if (this.size > 0) this.slots.fill(0);
     this.count[0] = 0;
+    this.since[0] = now_ms;
   }
 
   /** Where it is, or would be. */
