@@ -46,6 +46,16 @@ const CONTROL_NANOSECONDS_AT = 24;
 
 type Call = (...args: unknown[]) => number;
 
+/** An optional package: without it this compiles and starts, too. */
+const KOFFI: string = 'koffi';
+
+/** What is needed of it. */
+interface Koffi {
+  load(library: null): { func(prototype: string): Call };
+  errno(): number;
+  address(buffer: Buffer): bigint;
+}
+
 /** What is needed of the C library. */
 interface LibC {
   socket: Call;
@@ -67,7 +77,7 @@ export async function openLibC(): Promise<LibC | string> {
     process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch) && endianness() === 'LE';
   if (!known) return `not known for ${process.platform} on ${process.arch}`;
   try {
-    const { default: koffi } = await import('koffi');
+    const { default: koffi } = (await import(KOFFI)) as { default: Koffi };
     const lib = koffi.load(null);
     return {
       socket: lib.func('int socket(int, int, int)'),
