@@ -76,6 +76,7 @@ export interface LegConnected {
   kind: 'leg_connected';
   call: string;
   leg: number;
+  role: Connect['role'];
   /** When the leg's 200 came; of an announced one, when its peer was ready for the caller after that. */
   answered_ms: number;
 }
@@ -170,7 +171,16 @@ export interface AllResumed {
 }
 
 /** Decisions: what the worker that owns the call is to do. Unknown calls and legs are ignored. */
-export type Decision = Entered | Connect | ConnectAnnounced | Drop | Progress | Transfer | Refer | EndCall;
+export type Decision =
+  | Entered
+  | Connect
+  | ConnectAnnounced
+  | Drop
+  | Keep
+  | Progress
+  | Transfer
+  | Refer
+  | EndCall;
 
 /** The call has entered a state, of which its next legs are. Told only where legs are asked about. */
 export interface Entered {
@@ -217,6 +227,18 @@ export interface Drop {
   kind: 'drop';
   call: string;
   leg: number;
+}
+
+/** Release every leg but these: what was decided while the worker was gone has not been told. */
+export interface Keep {
+  kind: 'keep';
+  call: string;
+  /** 0 is none. */
+  agent_leg: number;
+  /** Being set up; 0 is none. */
+  media_setup: number;
+  /** The media leg that the caller may be joined to, or a later one, of which the report is under way. */
+  media_leg: number;
 }
 
 /** Tell an unanswered caller that he is queued: 182. */

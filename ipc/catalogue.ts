@@ -33,7 +33,10 @@ export const reportCodec = unionCodec<Report>({
       caller_display: 'text',
     },
   },
-  leg_connected: { number: 3, fields: { call: 'text', leg: 'number', answered_ms: 'number' } },
+  leg_connected: {
+    number: 3,
+    fields: { call: 'text', leg: 'number', role: { media: 0, agent: 1 }, answered_ms: 'number' },
+  },
   leg_failed: {
     number: 4,
     fields: { call: 'text', leg: 'number', status: 'number', refused_by: { peer: 0, caller: 1 } },
@@ -63,6 +66,10 @@ export const decisionCodec = unionCodec<Decision>({
     fields: { call: 'text', leg: 'number', role: { media: 0, agent: 1 }, uri: 'text', display: 'text' },
   },
   drop: { number: 21, fields: { call: 'text', leg: 'number' } },
+  keep: {
+    number: 28,
+    fields: { call: 'text', agent_leg: 'number', media_leg: 'number', media_setup: 'number' },
+  },
   progress: { number: 22, fields: { call: 'text' } },
   end: { number: 23, fields: { call: 'text', status: 'number', reason: 'text' } },
   transfer: { number: 25, fields: { call: 'text', transfer: 'number', status: 'number' } },

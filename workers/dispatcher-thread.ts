@@ -181,13 +181,13 @@ class DispatcherThread {
     const link = this.reports[worker];
     assert(link !== undefined, 'a worker that dies is one there was');
     while (link.drain((report) => this.dispatcher.report(report, worker)) > 0);
+    this.dispatcher.workerDied(worker);
     return link.last_seq;
   }
 
   private replace({ worker, reports, decisions }: Replacement): void {
     this.reports[worker] = new LinkReader(reports, reportCodec);
     this.decisions[worker] = new LinkWriter(decisions, decisionCodec);
-    this.dispatcher.workerReplaced(worker);
   }
 
   /** What the workers reported last is still decided, and all that is to be written goes to the store. */

@@ -84,6 +84,8 @@ export class Call {
   last_start_ms: number;
   /** The media leg that the caller is joined to. */
   media_leg = 0;
+  /** The last one that he was joined to. */
+  media_joined = 0;
   media_since_ms = 0;
   /** The media leg being set up. */
   media_setup = 0;

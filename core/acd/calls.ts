@@ -3,7 +3,7 @@
  * which levels, queue, rows, events and records follow.
  */
 import { assert } from '../assert.js';
-import type { TransferAsked } from '../messages.js';
+import type { LegConnected, TransferAsked } from '../messages.js';
 import type { Agent } from './agent.js';
 import type { AgentDesk } from './agent-desk.js';
 import { type Arrival, Call, FSTAT_ABANDONED, FSTAT_ANSWERED, FSTAT_DISTRIBUTED, seconds } from './call.js';
@@ -50,25 +50,25 @@ export class Calls {
 
   /** A worker still has the call: after a restart it goes on from here, with what the worker may not have been told. */
   resume(call: Call): void {
+    this.acd.away.delete(call);
     if (this.acd.dormant.delete(call) && call.state === 'queued') {
       enqueue(call);
       this.armOnhold(call);
       this.acd.calls_to_match.push(call);
     }
     this.tellState(call);
-    // While the message is still to come, what the caller hears is the one before it.
-    const hears = call.media_leg !== 0 && call.media_setup === 0;
-    if (hears && call.message_timer === null) this.armMessage(call);
+    if (call.message_timer === null) this.armMessage(call);
     this.legs.sayAgain(call);
   }
 
   /** A leg was joined to the caller. */
-  legConnected(call: Call, leg: number, answered_ms: number): void {
-    const part = partOf(call, leg);
-    if (part === 'media_setup') {
-      this.legs.mediaJoined(call);
+  legConnected(call: Call, { leg, role, answered_ms }: LegConnected): void {
+    if (call.connected) return;
+    if (role === 'media') {
+      if (leg <= call.media_joined) return;
+      this.legs.mediaJoined(call, leg);
       this.armMessage(call);
-    } else if (part === 'agent' && !call.connected) this.agentAnswered(call, answered_ms);
+    } else if (leg === call.agent_leg) this.agentAnswered(call, answered_ms);
   }
 
   /** An agent who gets a message first has answered. */
@@ -117,7 +117,7 @@ export class Calls {
   transferAsked(call: Call, { leg, transfer, host, port }: TransferAsked): void {
     const may = leg === 0 ? this.acd.options.transfer.callers : partOf(call, leg) === 'agent';
     const status = may && call.connected && mayTransferTo(this.acd, host, port) ? 202 : 403;
-    this.legs.send(call, { kind: 'transfer', call: call.id, transfer, status });
+    this.legs.answer(call, { kind: 'transfer', call: call.id, transfer, status });
   }
 
   /** He has sent him there: the worker keeps what is left of the call. */
@@ -357,7 +357,7 @@ export class Calls {
     }
     this.setState(call, 'ended');
     if (agent !== null) this.agents.release(agent, call.media, flow, then);
-    if (answer !== undefined) this.legs.send(call, { kind: 'end', call: call.id, ...answer });
+    if (answer !== undefined) this.legs.answer(call, { kind: 'end', call: call.id, ...answer });
     acd.forgetFlowWhenIdle(flow);
   }
 
@@ -403,6 +403,7 @@ export class Calls {
   private forget(call: Call): void {
     this.legs.stopTimers(call);
     this.acd.dormant.delete(call);
+    this.acd.away.delete(call);
     this.acd.calls.delete(call.id);
     this.acd.call_rows.remove(call.row);
     this.acd.out.records.push({ kind: 'call_gone', call: call.id });
@@ -411,8 +412,8 @@ export class Calls {
   /** The latest end of the message that the caller hears now; the queue's has none. */
   private armMessage(call: Call): void {
     call.message_timer = this.acd.cancel(call.message_timer);
-    // Who has been asked to call the message himself hears the one before it meanwhile.
-    if (call.referring) return;
+    // Who has been asked to call the message himself hears the one before it, as all do while it is set up.
+    if (call.referring || call.media_leg === 0 || call.media_setup !== 0) return;
     if (call.state !== 'welcome' && call.state !== 'dissuading1' && call.state !== 'dissuading2') return;
     const due_ms = call.media_since_ms + this.acd.options.message_timeout_s * 1000;
     call.message_timer = this.acd.at(due_ms, () => {

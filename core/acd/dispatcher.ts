@@ -9,6 +9,7 @@ import type { AllResumed, BridgeEnded, CallArrived, LegFailed, Report } from '..
 import type { TimerWheel } from '../timers.js';
 import type { Agent } from './agent.js';
 import { AgentDesk } from './agent-desk.js';
+import type { Call } from './call.js';
 import { Calls } from './calls.js';
 import { cidAfter } from './cid.js';
 import type { Command, CommandResult } from './commands.js';
@@ -25,7 +26,7 @@ import {
   provisioningMemory,
 } from './memory.js';
 import type { Outbox } from './outbox.js';
-import { Reckoning, restore } from './restore.js';
+import { restore } from './restore.js';
 import { AcdState, type DispatcherOptions } from './state.js';
 import type { AgentRow, CallRow, EngineRow, FlowRow, SkillRow } from './view.js';
 
@@ -47,7 +48,8 @@ export class Dispatcher {
   readonly acd: AcdState;
   private readonly desk: AgentDesk;
   private readonly calls: Calls;
-  private reckonings: Reckoning[] = [];
+  /** The workers that have not yet told of all that they have: for each restart or loss of a worker. */
+  private awaited: Set<number>[] = [];
   /** The latest call of each origin that has arrived; those before it have, or never will. */
   private readonly heard = new Map<string, number>();
   /** What has arrived while workers tell of what they have: calls of one origin, of several workers, in no order. */
@@ -131,35 +133,39 @@ export class Dispatcher {
     for (const id of [...acd.calls.keys(), ...memory.ended]) raise(this.heard, id);
     // Who does not know a call ignores what is decided about it.
     for (const call of acd.calls.values()) if (call.worker >= workers) call.worker = 0;
-    const numbers = Array.from({ length: workers }, (_, worker) => worker);
-    this.reckonings.push(new Reckoning(new Set(acd.calls.values()), new Set(numbers)));
+    this.await(
+      Array.from({ length: workers }, (_, worker) => worker),
+      () => true,
+    );
     this.endTurn();
   }
 
-  /** The worker has died and another takes its place, which will say which of its calls it has. */
-  workerReplaced(worker: number): void {
-    // After a restart another may have a call by now: while nobody has said so, the restart's reckoning waits for it.
-    const missing = [...this.acd.calls.values()].filter(
-      (call) => call.worker === worker && !this.reckonings.some((reckoning) => reckoning.missing.has(call)),
-    );
-    this.reckonings.push(new Reckoning(new Set(missing), new Set([worker])));
+  /** The worker has died. The one that takes its place will say which of its calls it has. */
+  workerDied(worker: number): void {
+    this.await([worker], (call) => call.worker === worker);
   }
 
-  /** The worker has died for good: its calls end with CDR -1. */
+  /** Nobody takes its place: its calls end with CDR -1. */
   workerGone(worker: number): void {
-    this.workerReplaced(worker);
     this.allResumed(worker);
     this.endTurn();
   }
 
+  /** Those calls are away until one of the workers says that it has them. */
+  private await(workers: readonly number[], which: (call: Call) => boolean): void {
+    const { away, calls } = this.acd;
+    const awaited = new Set(workers);
+    // After a restart another may have a call by now: while nobody has said so, it stays awaited from them all.
+    for (const call of calls.values()) if (which(call) && !away.has(call)) away.set(call, awaited);
+    this.awaited.push(awaited);
+  }
+
   private allResumed(worker: number): void {
-    const over = this.reckonings.filter((reckoning) => reckoning.told(worker));
-    this.reckonings = this.reckonings.filter((reckoning) => !over.includes(reckoning));
-    for (const { missing } of over) {
-      for (const call of missing)
-        if (this.acd.calls.get(call.id) === call) this.calls.lost(call, this.acd.now_ms);
-    }
-    if (this.reckonings.length > 0) return;
+    for (const awaited of this.awaited) awaited.delete(worker);
+    for (const [call, awaited] of this.acd.away)
+      if (awaited.size === 0) this.calls.lost(call, this.acd.now_ms);
+    this.awaited = this.awaited.filter((awaited) => awaited.size > 0);
+    if (this.awaited.length > 0) return;
     for (const id of this.heard_lately) raise(this.heard, id);
     this.heard_lately.clear();
   }
@@ -179,7 +185,7 @@ export class Dispatcher {
   }
 
   private note(id: string): void {
-    if (this.reckonings.length > 0) this.heard_lately.add(id);
+    if (this.awaited.length > 0) this.heard_lately.add(id);
     else raise(this.heard, id);
   }
 
@@ -308,7 +314,6 @@ export class Dispatcher {
     call.worker = worker;
     switch (report.kind) {
       case 'resumed':
-        for (const { missing } of this.reckonings) missing.delete(call);
         this.calls.resume(call);
         break;
       case 'leg_answered':
@@ -318,7 +323,7 @@ export class Dispatcher {
         this.calls.announced(call, report.leg);
         break;
       case 'leg_connected':
-        this.calls.legConnected(call, report.leg, report.answered_ms);
+        this.calls.legConnected(call, report);
         break;
       case 'leg_failed':
         this.calls.legFailed(call, report.leg, isAgentsOwn(report));

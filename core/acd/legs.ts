@@ -18,7 +18,13 @@ const MEANWHILE_MS = 500;
 export class Legs {
   constructor(private readonly acd: AcdState) {}
 
+  /** Tells the call's worker. While that is away nobody hears it: what counts by then is said when it is back. */
   send(call: Call, decision: Decision): void {
+    if (!this.acd.away.has(call)) this.answer(call, decision);
+  }
+
+  /** Tells it what it has asked, or that all is over: also one that has not said yet that it is back. */
+  answer(call: Call, decision: Decision): void {
     this.acd.out.decisions.push({ worker: call.worker, decision });
   }
 
@@ -60,10 +66,13 @@ export class Legs {
   }
 
   /**
-   * Says once more which legs are to be made: a worker that was told makes none twice. What would play by now
-   * had there been no restart plays.
+   * Says which legs are wanted, and once more which are to be made: a worker that was told makes none twice. What
+   * would play by now had there been no restart plays.
    */
   sayAgain(call: Call): void {
+    const { agent_leg, media_setup } = call;
+    const media_leg = call.media_leg || call.media_joined + 1;
+    this.send(call, { kind: 'keep', call: call.id, agent_leg, media_setup, media_leg });
     const media = call.media_setup;
     const agent = call.connected ? null : call.agent;
     // In the order of their numbers: a worker takes one that is lower than the last it was told for an old one.
@@ -114,10 +123,11 @@ export class Legs {
     });
   }
 
-  /** The media leg being set up has been joined to the caller. */
-  mediaJoined(call: Call): void {
-    call.media_leg = call.media_setup;
-    call.media_setup = 0;
+  /** The caller has been joined to that media leg: the one being set up, or one before it which that has crossed. */
+  mediaJoined(call: Call, leg: number): void {
+    call.media_leg = leg;
+    call.media_joined = leg;
+    if (leg === call.media_setup) call.media_setup = 0;
     call.media_since_ms = this.acd.now_ms;
     call.caller_answered = true;
   }

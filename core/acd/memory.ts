@@ -96,6 +96,7 @@ export function callMemory(call: Call): CallMemory {
     next_leg: call.next_leg,
     last_start_ms: call.last_start_ms,
     media_leg: call.media_leg,
+    media_joined: call.media_joined,
     media_since_ms: call.media_since_ms,
     media_setup: call.media_setup,
     agent_leg: call.agent_leg,

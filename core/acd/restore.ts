@@ -65,19 +65,3 @@ function restoreCall(acd: AcdState, memory: CallMemory): void {
   acd.out.calls.add(call.row);
   acd.recordLater(call);
 }
-
-/** Calls that workers are to say they still have, one reckoning for each restart or loss of a worker. */
-export class Reckoning {
-  constructor(
-    /** Those of which nobody has said so yet. */
-    readonly missing: Set<Call>,
-    /** Workers that have not yet told of all that they have. */
-    private readonly workers: Set<number>,
-  ) {}
-
-  /** A worker has told of all that it has. @returns true when they all have */
-  told(worker: number): boolean {
-    this.workers.delete(worker);
-    return this.workers.size === 0;
-  }
-}

@@ -57,8 +57,10 @@ export class AcdState {
   /** Calls whose row of cc_calls changed in this turn. */
   readonly calls_to_record: Call[] = [];
 
-  /** Calls remembered from before a restart that no worker has said it has yet. */
+  /** Calls remembered from before a restart that no worker has said it has yet, nor anything about. */
   readonly dormant = new Set<Call>();
+  /** Calls whose worker is gone, until one says that it has them: with the workers that may still say so. */
+  readonly away = new Map<Call, ReadonlySet<number>>();
 
   /** Grows with every event that is ordered by it. */
   private sequence = 0;

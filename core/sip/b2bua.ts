@@ -16,6 +16,7 @@ import { beginsCall, isNewCall } from './new-call.js';
 import { parseMessage } from './parser.js';
 import type { CallIdentity, CallStart } from './recorder.js';
 import { parseReplaces } from './refer.js';
+import { relay } from './replacing.js';
 import { sdpKind } from './sdp.js';
 import type { Session } from './session.js';
 import { MIN_SE_S, SessionTimer } from './session-timer.js';
@@ -67,6 +68,11 @@ export class B2bua implements TransactionUser<RequestOwner> {
   /** How many dialogs there are, those on their way out too. */
   get dialogs(): number {
     return this.sessions.size;
+  }
+
+  /** Numbers of the legs that the dispatcher has had made for the call and that are joined or being set up. */
+  legsOf(call: string): number[] {
+    return this.calls.get(call)?.legs.map(({ number }) => number) ?? [];
   }
 
   /** A datagram, as a byte string, and as it came, where that is at hand. */
@@ -124,6 +130,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
         return call.connect(decision);
       case 'drop':
         return call.drop(decision.leg);
+      case 'keep':
+        return call.keep(decision);
       case 'refer':
         return call.refer(decision);
       case 'transfer':
@@ -330,7 +338,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
     if (restarting === undefined && !this.env.accepting())
       return this.refuse(tx, 503, retryAfter(this.env.random()));
     const uri = flatten(request.uri);
-    this.begin(tx, request, { flow: '', param: '', media: undefined }).relay(uri, flatten(replaces), shard);
+    const call = this.begin(tx, request, { flow: '', param: '', media: undefined });
+    relay(call, uri, flatten(replaces), shard);
   }
 
   /** A call begins with that INVITE. */

@@ -9,6 +9,7 @@ import type {
   Connect,
   ConnectAnnounced,
   EndCall,
+  Keep,
   Refer,
   Report,
   Transfer as TransferDecision,
@@ -21,11 +22,12 @@ import type { CallSetup } from './call-setup.js';
 import { CallerTransfers, type HandedOnCall } from './caller-transfer.js';
 import type { B2buaOptions } from './environment.js';
 import { carryInvite, carryRequest, type Exchange } from './exchange.js';
+import { unwanted } from './keeping.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
 import { Moving, type MovingCall } from './moving.js';
 import { ELSEWHERE, PeerLeg } from './peer-leg.js';
-import { type ReferTarget, referTarget, replacesHeaders } from './refer.js';
+import { type ReferTarget, referTarget } from './refer.js';
 import { Referring } from './referring.js';
 import { type ReplacedCall, replaceCaller, replaceLeg } from './replacing.js';
 import { allPortsZero } from './sdp.js';
@@ -81,6 +83,12 @@ export class Call
     return this.setup.chat;
   }
 
+  /** Those that decisions have made and that are joined or being set up. */
+  get legs(): PeerLeg[] {
+    const legs = this.current === undefined ? this.setups : [this.current, ...this.setups];
+    return legs.filter(({ role }) => role !== 'target');
+  }
+
   // Decisions.
 
   entered(state: CallState): void {
@@ -114,6 +122,10 @@ export class Call
     if (this.current?.number !== number) return;
     this.current.release();
     this.current = undefined;
+  }
+
+  keep(decision: Keep): void {
+    for (const { number } of unwanted(this.legs, decision)) this.drop(number);
   }
 
   refer({ uri }: Refer): void {
@@ -214,7 +226,9 @@ export class Call
     if (leg === this.transfer?.target) this.transferSucceeded(this.transfer);
     else {
       before?.release();
-      this.report({ kind: 'leg_connected', call: this.id, leg: leg.number, answered_ms: leg.answered_ms });
+      const role = leg.role === 'media' ? 'media' : 'agent';
+      const { number, answered_ms } = leg;
+      this.report({ kind: 'leg_connected', call: this.id, leg: number, role, answered_ms });
     }
     if (leg.role === 'agent') this.moving.agentWaits();
     // An agent may have answered while the caller was moved to a message.
@@ -428,20 +442,6 @@ export class Call
 
   get transferring(): boolean {
     return this.transfer !== undefined;
-  }
-
-  /**
-   * Carries a caller who is to take somebody's place to the worker that has him: an INVITE to ourselves, whose
-   * Call-ID leads there. The dispatcher learns no more than that there is a bridge.
-   */
-  relay(uri: string, replaces: string, shard: number): void {
-    this.handOn(0);
-    const target = this.options.own_addresses[0];
-    const headers = replacesHeaders(replaces);
-    const setup = { number: 0, name: 'r', role: 'target', uri, headers, shard } as const;
-    const leg = new PeerLeg(this, this, target === undefined ? setup : { ...setup, target });
-    this.setups.push(leg);
-    leg.start(this.sdpToOffer());
   }
 
   /** What had to wait for a request under way can go on. */

@@ -1,6 +1,7 @@
 /** Somebody takes the place of one side of a call (RFC 3891): the other answers his offer, then the one before goes. */
 import { type Exchange, takePlace } from './exchange.js';
 import { type LegHome, type LegUser, PeerLeg } from './peer-leg.js';
+import { replacesHeaders } from './refer.js';
 import { Session } from './session.js';
 import type { ServerTx, SessionUser } from './session-user.js';
 
@@ -19,6 +20,14 @@ export interface ReplacedCall extends LegHome, LegUser, SessionUser {
   loseCaller(): void;
   carried(other: Session, status: number): void;
   goOn(): void;
+}
+
+/** The call of a newcomer whose place is in another worker. */
+interface RelayingCall extends LegHome, LegUser {
+  handOn(leg: number): void;
+  /** The description to offer: the caller's. */
+  sdpToOffer(): string;
+  transferBegins(target: PeerLeg): void;
 }
 
 /** Of the caller `session`: the call goes on with whoever has sent that INVITE. */
@@ -49,6 +58,20 @@ export function replaceLeg(call: ReplacedCall, leg: PeerLeg, tx: ServerTx): void
       leg.release();
     } else if (status === 408 || status === 481) call.loseCaller();
   });
+}
+
+/**
+ * Carries a caller who is to take somebody's place to the worker that has him: an INVITE to ourselves, whose
+ * Call-ID leads there. The dispatcher learns no more than that there is a bridge.
+ */
+export function relay(call: RelayingCall, uri: string, replaces: string, shard: number): void {
+  call.handOn(0);
+  const target = call.options.own_addresses[0];
+  const headers = replacesHeaders(replaces);
+  const setup = { number: 0, name: 'r', role: 'target', uri, headers, shard } as const;
+  const leg = new PeerLeg(call, call, target === undefined ? setup : { ...setup, target });
+  call.transferBegins(leg);
+  leg.start(call.sdpToOffer());
 }
 
 /** Whether nothing is under way between the caller and this leg. */

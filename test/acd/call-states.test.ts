@@ -253,6 +253,41 @@ t.test('while an agent rings, ended queue media starts again and the agent goes 
   t.match(c.decisions.at(-1), { kind: 'drop', leg: 3 }, 'what was being set up is dropped');
 });
 
+t.test('queue media that answers as an agent is found is what the caller hears while he rings', async (t) => {
+  const c = new Centre([flowConfig()], [off], open);
+  c.arrive('a');
+  c.login('ann', true);
+  t.equal(c.connect('a').leg, 2);
+  c.connected('a', 1);
+  c.pass(2);
+  t.equal(c.connect('a').leg, 2, 'nothing else is to play');
+  c.ended('a', 1);
+  t.match(c.connect('a'), { role: 'media', uri: QUEUE, leg: 3 }, 'until it ends');
+  c.connected('a', 2);
+  t.match(c.decisions.at(-1), { kind: 'drop', leg: 3 });
+});
+
+t.test(
+  'a message that answers as the next one is asked for is what the caller goes on to hear',
+  async (t) => {
+    const dissuading = { message_dissuading: 'sip:sorry@media', dissuading_onhold_s: 5 };
+    const c = new Centre([flowConfig(dissuading)], [off], open);
+    c.arrive('a');
+    c.connected('a', 1);
+    c.pass(4);
+    c.ended('a', 1);
+    c.pass(1);
+    t.match(c.connect('a'), { uri: 'sip:sorry@media', leg: 3 });
+    c.connected('a', 2);
+    c.failed('a', 3);
+    t.equal(c.where('a'), 'queued');
+    t.equal(c.connect('a').leg, 3, 'the queue’s media goes on');
+    c.pass(1);
+    c.ended('a', 2);
+    t.match(c.connect('a'), { uri: QUEUE, leg: 4 });
+  },
+);
+
 t.test('after a welcome, queue media plays once the agent has rung 500 ms', async (t) => {
   const c = new Centre([welcomed], [ann], { queue_pos_param: 'pos' });
   c.arrive('a');

@@ -62,6 +62,7 @@ export class Centre {
   readonly dispatcher: Dispatcher;
   /** Since they were last taken. */
   decisions: Decision[] = [];
+  private readonly mediaLegs = new Set<string>();
   records: StoreRecord[] = [];
   agent_events: AgentEvent[] = [];
   call_events: CallEvent[] = [];
@@ -112,7 +113,8 @@ export class Centre {
   }
 
   connected(call: string, leg: number): void {
-    this.report({ kind: 'leg_connected', call, leg, answered_ms: this.now_ms });
+    const role = this.mediaLegs.has(`${call} ${leg}`) ? 'media' : 'agent';
+    this.report({ kind: 'leg_connected', call, leg, role, answered_ms: this.now_ms });
   }
 
   failed(call: string, leg: number, status = 486, refused_by: LegFailed['refused_by'] = 'peer'): void {
@@ -192,7 +194,11 @@ export class Centre {
   /** After a turn: what came out is kept, and what must hold does. */
   private turned(): void {
     const { out } = this.dispatcher;
-    for (const { decision } of out.decisions) this.decisions.push(decision);
+    for (const { decision } of out.decisions) {
+      this.decisions.push(decision);
+      if (isConnect(decision) && decision.role === 'media')
+        this.mediaLegs.add(`${decision.call} ${decision.leg}`);
+    }
     this.records.push(...out.records);
     this.agent_events.push(...out.events);
     this.call_events.push(...out.call_events);

@@ -91,7 +91,7 @@ t.test('with fewer workers, decisions go to those that there are', async (t) => 
 t.test('a worker that dies before another has told of its calls takes none of them along', async (t) => {
   const dispatcher = resized(2);
   const calls = [...dispatcher.acd.calls.keys()];
-  dispatcher.workerReplaced(1);
+  dispatcher.workerDied(1);
   dispatcher.report({ kind: 'all_resumed' }, 1);
   t.same([...dispatcher.acd.calls.keys()], calls, 'they may be the other worker’s by now');
   const [first] = calls;
@@ -156,7 +156,9 @@ t.test('the legs that are to be made are said once more, with the same numbers',
   dispatcher.report({ kind: 'resumed', call: 'r-0-6' }, 0);
   const said = dispatcher.out.decisions.map(({ decision }) => decision);
   t.match(said, [
+    { kind: 'keep', call: 'r-0-2', agent_leg: 1, media_setup: 0, media_leg: 1 },
     { kind: 'connect', call: 'r-0-2', leg: 1, role: 'agent' },
+    { kind: 'keep', call: 'r-0-6', agent_leg: 0, media_setup: 1, media_leg: 1 },
     { kind: 'connect', call: 'r-0-6', leg: 1, role: 'media', uri: 'sip:welcome@media' },
   ]);
 });
@@ -172,7 +174,10 @@ t.test('what workers report again changes nothing', async (t) => {
     caller_display: 'Bob',
   } as const;
   dispatcher.report({ kind: 'arrived', call: 'r-0-1', at_ms: centre.now_ms - 8_000, ...arrived }, 0);
-  dispatcher.report({ kind: 'leg_connected', call: 'r-0-1', leg: 1, answered_ms: centre.now_ms }, 0);
+  dispatcher.report(
+    { kind: 'leg_connected', call: 'r-0-1', leg: 1, role: 'agent', answered_ms: centre.now_ms },
+    0,
+  );
   for (const id of ['r-0-1', 'r-0-2', 'r-0-4', 'r-0-5', 'r-0-6'])
     dispatcher.report({ kind: 'resumed', call: id }, 0);
   dispatcher.report({ kind: 'all_resumed' }, 0);
@@ -241,7 +246,7 @@ t.test('of a worker that is replaced only its own calls are asked for', async (t
   const centre = busy();
   const { dispatcher } = centre;
   dispatcher.acd.calls.get('r-0-5')!.worker = 1;
-  dispatcher.workerReplaced(0);
+  dispatcher.workerDied(0);
   for (const id of ['r-0-1', 'r-0-2', 'r-0-6']) dispatcher.report({ kind: 'resumed', call: id }, 0);
   dispatcher.report({ kind: 'all_resumed' }, 0);
   t.same([...dispatcher.acd.calls.keys()], ['r-0-1', 'r-0-2', 'r-0-5', 'r-0-6'], 'only r-0-4 is lost');
@@ -254,7 +259,7 @@ t.test(
     centre.arrive('r-0-1');
     t.match(centre.decisions, [{ kind: 'end', call: 'r-0-1', status: 480 }]);
     centre.login('ann', true);
-    centre.dispatcher.workerReplaced(0);
+    centre.dispatcher.workerDied(0);
     centre.arrive('r-0-1');
     t.match(centre.decisions.at(-1), { kind: 'end', call: 'r-0-1' });
     t.equal(centre.where('r-0-1'), 'ended');
@@ -275,7 +280,7 @@ t.test('a message that is being set up when its worker is replaced has its full 
   centre.pass(50);
   const message = centre.connect('r-0-1');
   t.equal(message.uri, 'sip:dissuade@media');
-  centre.dispatcher.workerReplaced(0);
+  centre.dispatcher.workerDied(0);
   centre.report({ kind: 'resumed', call: 'r-0-1' });
   centre.report({ kind: 'all_resumed' });
   centre.pass(5);
@@ -284,6 +289,46 @@ t.test('a message that is being set up when its worker is replaced has its full 
   t.equal(centre.where('r-0-1'), 'dissuading2', 'the deadline is its own, not that of what played before');
   centre.pass(1);
   t.equal(centre.where('r-0-1'), 'ended');
+});
+
+t.test('an agent who is given a call whose worker is gone is rung when that is back', async (t) => {
+  const welcomed = flowConfig({ message_welcome: 'sip:welcome@media' });
+  const centre = new Centre([welcomed], [agentConfig({ id: 'ann' })]);
+  centre.arrive('r-0-1');
+  centre.connected('r-0-1', 1);
+  centre.pass(3);
+  centre.dispatcher.workerDied(0);
+  centre.decisions = [];
+  // It had reported that, and died before it heard what follows from it.
+  centre.ended('r-0-1', 1);
+  centre.pass(2);
+  t.equal(centre.where('r-0-1'), 'toagent ann');
+  t.same(centre.decisions, [], 'nobody is there to hear of it, nor of the queue’s media');
+  centre.report({ kind: 'resumed', call: 'r-0-1' });
+  centre.report({ kind: 'all_resumed' });
+  t.match(centre.decisions, [
+    { kind: 'keep', agent_leg: 2, media_setup: 3, media_leg: 2 },
+    { kind: 'connect', leg: 2, role: 'agent', uri: 'sip:ann@desk' },
+    { kind: 'connect', leg: 3, role: 'media' },
+  ]);
+});
+
+t.test('whom management frees while the worker is gone is not wanted when that is back', async (t) => {
+  const centre = new Centre([flowConfig()], [agentConfig({ id: 'ann' })]);
+  centre.arrive('r-0-1');
+  t.equal(centre.where('r-0-1'), 'toagent ann');
+  centre.login('ann', false);
+  centre.dispatcher.workerDied(0);
+  centre.decisions = [];
+  centre.command({ kind: 'release_agent', agent_id: 'ann' });
+  t.equal(centre.where('r-0-1'), 'queued');
+  t.same(centre.decisions, []);
+  centre.report({ kind: 'resumed', call: 'r-0-1' });
+  centre.report({ kind: 'all_resumed' });
+  t.match(centre.decisions, [
+    { kind: 'keep', agent_leg: 0, media_setup: 2 },
+    { kind: 'connect', leg: 2, role: 'media' },
+  ]);
 });
 
 t.test('a call that its agent has refused meanwhile is in the queue once', async (t) => {

@@ -21,7 +21,7 @@ export const REPORTS: OneOfEach<Report> = {
   },
   leg_answered: { kind: 'leg_answered', call: CALL, leg: 3, answered_ms: NOW_MS },
   leg_announced: { kind: 'leg_announced', call: CALL, leg: 3 },
-  leg_connected: { kind: 'leg_connected', call: CALL, leg: 3, answered_ms: NOW_MS },
+  leg_connected: { kind: 'leg_connected', call: CALL, leg: 3, role: 'agent', answered_ms: NOW_MS },
   leg_failed: { kind: 'leg_failed', call: CALL, leg: 70_000, status: 486, refused_by: 'caller' },
   leg_ended: { kind: 'leg_ended', call: CALL, leg: 1, at_ms: NOW_MS + 0.5 },
   transfer_asked: {
@@ -62,6 +62,7 @@ export const DECISIONS: OneOfEach<Decision> = {
   },
   transfer: { kind: 'transfer', call: CALL, transfer: 2, status: 202 },
   refer: { kind: 'refer', call: CALL, uri: 'sip:sorry@media.example' },
+  keep: { kind: 'keep', call: CALL, agent_leg: 3, media_leg: 0, media_setup: 4 },
   drop: { kind: 'drop', call: CALL, leg: 4 },
   progress: { kind: 'progress', call: CALL },
   entered: { kind: 'entered', call: CALL, state: 'preagent' },

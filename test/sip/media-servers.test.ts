@@ -24,6 +24,33 @@ for (const status of [404, 480, 486, 503, 603]) {
   });
 }
 
+t.test('a worker that was gone lets go of what is not wanted any more, and of nothing else', async (t) => {
+  const { world, caller, media } = asked();
+  const agent = world.peer('10.0.0.3');
+  media.reply(media.request('INVITE'), 200, { sdp: sdp('10.0.0.2', 5000) });
+  media.request('ACK');
+  caller.send('ACK', { dialog: caller.response(200) });
+  world.decide({
+    kind: 'connect',
+    call: 'call1',
+    leg: 2,
+    role: 'agent',
+    uri: 'sip:ann@10.0.0.3',
+    display: '',
+  });
+  agent.reply(agent.request('INVITE'), 180);
+  world.told();
+  const keep = { kind: 'keep', call: 'call1', agent_leg: 2, media_setup: 0, media_leg: 1 } as const;
+  world.decide(keep);
+  t.equal(media.summary() + agent.summary(), '');
+  world.decide({ ...keep, agent_leg: 0 });
+  agent.request('CANCEL');
+  world.decide({ ...keep, agent_leg: 0, media_leg: 2 });
+  media.reply(media.request('BYE'), 200);
+  t.same(world.told(), []);
+  t.equal(caller.summary(), '');
+});
+
 t.test('a media server that nobody knows is unreachable', async (t) => {
   const { world, caller } = asked('sip:queue@10.0.0.9');
   t.same(world.told(), ['leg_failed 1 503 peer']);

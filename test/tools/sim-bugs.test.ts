@@ -2,6 +2,7 @@
 import t from 'tap';
 import { AgentDesk } from '../../core/acd/agent-desk.js';
 import { Calls } from '../../core/acd/calls.js';
+import { Legs } from '../../core/acd/legs.js';
 import { OrderedSet } from '../../core/acd/ordered-set.js';
 import type { StoreRecord } from '../../core/acd/records.js';
 import { Statistics } from '../../core/acd/statistics.js';
@@ -158,8 +159,15 @@ const within: Record<
     broken: () =>
       function (call) {
         this.acd.dormant.delete(call);
+        this.acd.away.delete(call);
       },
     check: /holds who waits|is in the set|leave the queue in its order/,
+  },
+  'who was delivered while his worker was gone is forgotten': {
+    of: Legs,
+    method: 'sayAgain',
+    broken: () => () => {},
+    check: /has legs/,
   },
   'a wrapup has no end after a restart': {
     of: AgentDesk,

@@ -219,14 +219,17 @@ export class Floor {
     dispatcher.out.clear();
     if (next.length > 0) for (const talk of next) this.answer(talk);
     else if (connect?.kind === 'connect') {
-      dispatcher.report({ kind: 'leg_connected', call, leg: connect.leg, answered_ms: at_ms }, 0);
+      dispatcher.report(
+        { kind: 'leg_connected', call, leg: connect.leg, role: connect.role, answered_ms: at_ms },
+        0,
+      );
       dispatcher.out.clear();
     }
   }
 
   private answer(talk: Talk): void {
     const answered_ms = this.timers.now_ms;
-    this.dispatcher.report({ kind: 'leg_connected', ...talk, answered_ms }, 0);
+    this.dispatcher.report({ kind: 'leg_connected', ...talk, role: 'agent', answered_ms }, 0);
     this.dispatcher.out.clear();
     this.talks.push(talk);
   }

@@ -10,6 +10,7 @@ export interface Client {
   provisional: boolean;
   /** The first final status that came; 0 before. */
   status: number;
+  finished_ms: number;
   /** To header of a refusal, which its ACK repeats. */
   to: string;
   cancelled_ms: number;

@@ -110,8 +110,8 @@ export class SimDispatcher extends SimThread {
   replace(worker: SimWorker): void {
     this.turn(() => {
       while (worker.reports.reader.drain((report) => this.hear(report, worker.index)) > 0);
+      this.dispatcher.workerDied(worker.index);
       worker.relink();
-      this.dispatcher.workerReplaced(worker.index);
     });
   }
 

@@ -134,7 +134,9 @@ export class Wire {
     const known = method === 'ACK' ? undefined : conversation.clients.get(key);
     if (known !== undefined) {
       must(known.request.text === request.text, 'a retransmission is the same again (17.1.1.2)');
-      must(known.status === 0, 'nothing is sent again that was answered (17.1)');
+      // One who goes on answering an INVITE when the BYE to him is forgotten gets it once more.
+      const forgotten = method === 'BYE' && this.now_ms() - known.finished_ms >= CONFIRMED_MS;
+      must(known.status === 0 || forgotten, 'nothing is sent again that was answered (17.1)');
       must(method !== 'INVITE' || !known.provisional, 'no INVITE is sent again after a 1xx (17.1.1.2)');
       return;
     }
@@ -154,6 +156,7 @@ export class Wire {
       sent_ms: this.now_ms(),
       provisional: false,
       status: 0,
+      finished_ms: 0,
       to: '',
       cancelled_ms: 0,
       answers: new Map(),
@@ -381,7 +384,10 @@ export class Wire {
       return;
     }
     const first = client.status === 0;
-    if (first) client.status = status;
+    if (first) {
+      client.status = status;
+      client.finished_ms = this.now_ms();
+    }
     if (status >= 300 && first) client.to = response.header('to') ?? '';
     // After 64 T1 nothing is left of an INVITE whose dialog is over, either.
     const outlived = conversation.dialogs.get(toTag)?.over && this.now_ms() - client.sent_ms >= LONG_MS;

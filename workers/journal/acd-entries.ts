@@ -59,6 +59,7 @@ const call = layout<CallMemory>({
   next_leg: 'number',
   last_start_ms: 'number',
   media_leg: 'number',
+  media_joined: 'number',
   media_since_ms: 'number',
   media_setup: 'number',
   agent_leg: 'number',

@@ -20,7 +20,7 @@ import { join } from 'node:path';
 /** Its text is the format of the generation's records. */
 const COMPLETE = 'complete';
 /** Grows with every change to what is written in journals. */
-const FORMAT = '4';
+const FORMAT = '5';
 
 export interface Generations {
   /** Folder of the generation to recover from; undefined when there is none. */

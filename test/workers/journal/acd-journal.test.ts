@@ -40,7 +40,13 @@ t.test(
     turn(true, { kind: 'arrived', call: CALL, at_ms, flow: 'sales', ...caller });
     t.same(safe(), { connected: [false], ended: [], records: ['call'] });
 
-    const due_ms = turn(false, { kind: 'leg_connected', call: CALL, leg: 1, answered_ms: at_ms });
+    const due_ms = turn(false, {
+      kind: 'leg_connected',
+      call: CALL,
+      leg: 1,
+      role: 'agent',
+      answered_ms: at_ms,
+    });
     t.same(safe().connected, [false]);
     timers.advance(due_ms - 1);
     turn(true, { kind: 'caller_gone', call: CALL, at_ms: timers.now_ms, how: 'bye' });
