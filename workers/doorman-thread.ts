@@ -57,6 +57,7 @@ class DoormanThread {
   private readonly gates: readonly Gate[];
   private readonly doorman: Doorman;
   private readonly links: readonly DatagramLinkWriter[];
+  private readonly services: Int32Array;
   private readonly bell: DoorbellListener;
   private posts: Post[] = [];
   /** By worker, whether its gate was open when last looked at, and how often it had bound the ports. */
@@ -73,10 +74,10 @@ class DoormanThread {
     this.gates = data.gates.map((gate) => new Gate(gate, 'doorman', sources));
     this.seen = this.gates.map(({ state }) => ({ open: true, bound: state.bound }));
     this.links = data.datagrams.map((link) => new DatagramLinkWriter(link));
-    const services = new Int32Array(data.services);
+    this.services = new Int32Array(data.services);
     this.doorman = new Doorman(
       this.gates,
-      (worker) => Atomics.load(services, worker) === OUT_OF_SERVICE,
+      (worker) => this.isOutOfService(worker),
       (path, text) => this.send(path, text),
     );
     this.bell = new DoorbellListener(data.doorbell, () => this.turn(), {
@@ -122,16 +123,22 @@ class DoormanThread {
   private lookAtGates(): void {
     let news = false;
     for (const [worker, { state }] of this.gates.entries()) {
-      const { isOpen, bound } = state;
+      const { bound } = state;
+      // Nobody opens the gate of a worker that is not coming back.
+      const open = state.isOpen || this.isOutOfService(worker);
       const before = this.seen[worker];
-      news ||= before?.bound !== bound || (before.open && !isOpen);
-      this.seen[worker] = { open: isOpen, bound };
+      news ||= before?.bound !== bound || (before.open && !open);
+      this.seen[worker] = { open, bound };
     }
     const needed = this.seen.some(({ open }) => !open);
     if (needed && !news) return;
     const before = this.posts.filter(({ left_ms }) => left_ms === Number.POSITIVE_INFINITY);
     if (needed) this.takePosts();
     for (const post of before) this.leave(post);
+  }
+
+  private isOutOfService(worker: number): boolean {
+    return Atomics.load(this.services, worker) === OUT_OF_SERVICE;
   }
 
   private takePosts(): void {

@@ -4,6 +4,7 @@
  */
 import { createInviteMemory, InviteMemory, type InviteMemoryDescriptor } from './invite-memory.js';
 import type { SourceLimit } from './source-limit.js';
+import { TokenBucket } from './token-bucket.js';
 
 /** Above this none is let in: they would be answered too late. */
 const STOP_MS = 20;
@@ -103,8 +104,7 @@ export class Gate {
   readonly state: GateState;
   private readonly mine: Decided<InviteMemory>;
   private readonly others: Decided<InviteMemory>;
-  private tokens = 0;
-  private tokens_ms = 0;
+  private readonly bucket = new TokenBucket();
 
   constructor(
     gate: GateDescriptor,
@@ -146,11 +146,8 @@ export class Gate {
     // Read once: the worker may open it meanwhile.
     const { per_s } = state;
     if (per_s === Number.POSITIVE_INFINITY) return true;
-    const earned = Math.max(0, (now_ms - this.tokens_ms) / 1000) * per_s;
-    this.tokens = Math.min(1 + per_s * BURST_S, this.tokens + earned);
-    this.tokens_ms = now_ms;
-    if (this.tokens < 1 || state.wait_ms > STOP_MS) return false;
-    this.tokens--;
+    if (!this.bucket.fill(per_s, 1 + per_s * BURST_S, now_ms) || state.wait_ms > STOP_MS) return false;
+    this.bucket.take();
     return true;
   }
 }

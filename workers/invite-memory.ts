@@ -5,6 +5,7 @@
  * thread writes it; others may look into it.
  */
 import type { SipRequest } from '../core/sip/message.js';
+import { hashOf } from '../core/sip/shard.js';
 
 /** Nobody repeats an INVITE for longer (Timer B). */
 const KEPT_MS = 32_000;
@@ -56,16 +57,10 @@ export class InviteMemory {
 
 /** A hash (FNV-1a, then mixed) of what an INVITE has in common with itself sent again, not 0; a new try has a new branch. */
 export function inviteNumber({ callId, cseq, via }: SipRequest): number {
-  let hash = mixed(mixed(0x811c9dc5 ^ cseq, callId), via.branch);
+  let hash = hashOf(via.branch, hashOf(callId) ^ cseq);
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   hash ^= hash >>> 13;
   return hash === 0 ? 1 : hash;
-}
-
-function mixed(hash: number, text: string): number {
-  let mix = hash;
-  for (let i = 0; i < text.length; i++) mix = Math.imul(mix ^ text.charCodeAt(i), 0x01000193);
-  return mix;
 }
 
 /** Numbers but 0, found by looking from the place that the number says on. */

@@ -26,10 +26,10 @@ export interface SipWorkerTask extends SocketOptions {
   decisions: LinkDescriptor;
   /** Datagrams for other workers' shards, by worker; none to itself. */
   datagrams_out: readonly (DatagramLinkDescriptor | undefined)[];
+  /** From them, and last from the doorman. */
   datagrams_in: readonly (DatagramLinkDescriptor | undefined)[];
-  /** How many new calls it lets in, which the doorman is to know; what he passes on; his doorbell. */
+  /** How many new calls it lets in, which the doorman is to know, and his doorbell. */
   gate: GateDescriptor;
-  from_doorman: DatagramLinkDescriptor;
   doorman: DoorbellDescriptor;
   /** Distinguishes this run's call ids from those of runs before. */
   run: string;

@@ -42,8 +42,8 @@ import { SourceLimit } from './source-limit.js';
 import { now_ms, RETRY_MS, Turns } from './turn.js';
 
 const DRAIN_AT_ONCE = 512;
-/** What he passes on is much to do, and what a turn answers leaves at its end. */
-const FROM_DOORMAN_AT_ONCE = 64;
+/** Datagrams from one other thread: they are more to do than decisions, and what a turn answers leaves at its end. */
+const DATAGRAMS_AT_ONCE = 64;
 /** With so many datagrams and decisions a second the worker pauses for so long between turns; with fewer a free agent
  * would wait for what nobody is short of. */
 const PAUSED_FROM_PER_S = 5000;
@@ -91,7 +91,6 @@ class SipWorker {
   private readonly gate: Gate;
   private readonly overload: Overload;
   private readonly doorman: Doorbell;
-  private readonly fromDoorman: DatagramLinkReader;
   private readonly soundings: Soundings;
   private readonly pace = new Pace(PAUSED_FROM_PER_S);
   private overload_told = false;
@@ -129,11 +128,10 @@ class SipWorker {
     this.reports = new LinkWriter(task.reports, reportCodec, { spill_limit: MAX_SPILLED });
     this.decisions = new LinkReader(task.decisions, decisionCodec);
     this.peersOut = task.datagrams_out.map((link) => link && new DatagramLinkWriter(link));
-    // Ways by which datagrams come have numbers: sockets first, then workers, then the doorman.
+    // Ways by which datagrams come have numbers: sockets first, then threads.
     const way = this.sockets.names.length;
     const waited = (peer: number) => (wait_ms: number) => this.overload.waited(way + peer, wait_ms);
     this.peersIn = task.datagrams_in.map((link, peer) => link && new DatagramLinkReader(link, waited(peer)));
-    this.fromDoorman = new DatagramLinkReader(task.from_doorman, waited(task.workers));
     this.resolver = new SipResolver(now_ms);
     this.router = routerOf(task.routes);
     this.routeClient = task.route_modules && new RouteClient(task.route_modules.port);
@@ -283,28 +281,26 @@ class SipWorker {
     if (answer !== undefined) this.outbox.push({ path: answer.target, text: answer.text });
   }
 
-  /** Decisions, and datagrams that other workers received for us or have to send. True when there is more. */
+  /** Decisions, and datagrams that other threads received for us or we have to send. True when there is more. */
   private onBell(): boolean {
     const b2bua = this.b2bua as B2bua;
     this.turns.begin();
     let handled = this.decisions.drain((decision) => b2bua.decide(decision), DRAIN_AT_ONCE);
+    let more = handled >= DRAIN_AT_ONCE;
     for (const peer of this.peersIn) {
-      handled +=
+      const came =
         peer?.drain((socket, port, host, datagram) => {
           const text = datagram.toString('latin1');
           const path = { socket, host, port };
           // By a socket that only we have nobody else receives: it leaves there.
           if (this.sockets.owner(socket) === this.task.index) this.sockets.send(path, text);
           else b2bua.receive(text, path, datagram);
-        }, DRAIN_AT_ONCE) ?? 0;
+        }, DATAGRAMS_AT_ONCE) ?? 0;
+      more ||= came >= DATAGRAMS_AT_ONCE;
+      handled += came;
     }
-    const passed = this.fromDoorman.drain(
-      (socket, port, host, datagram) =>
-        b2bua.receive(datagram.toString('latin1'), { socket, host, port }, datagram),
-      FROM_DOORMAN_AT_ONCE,
-    );
-    this.pace.tookIn(handled + passed);
-    return handled >= DRAIN_AT_ONCE || passed >= FROM_DOORMAN_AT_ONCE;
+    this.pace.tookIn(handled);
+    return more;
   }
 
   private admits(invite: SipRequest, source: string): boolean {

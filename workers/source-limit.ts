@@ -1,9 +1,10 @@
 /** How many new calls one source address may bring. */
+import { TokenBucket } from './token-bucket.js';
 
 const MAX_SOURCES = 10_000;
 
 export class SourceLimit {
-  private readonly sources = new Map<string, { tokens: number; at_ms: number }>();
+  private readonly sources = new Map<string, TokenBucket>();
 
   /** @param per_s new calls a second of one source address, as many at once; 0 is no limit */
   constructor(private readonly per_s: number) {}
@@ -15,13 +16,10 @@ export class SourceLimit {
     let bucket = sources.get(source);
     if (bucket === undefined) {
       if (sources.size >= MAX_SOURCES) sources.clear();
-      bucket = { tokens: per_s, at_ms: now_ms };
-      sources.set(source, bucket);
+      sources.set(source, (bucket = new TokenBucket()));
     }
-    bucket.tokens = Math.min(per_s, bucket.tokens + ((now_ms - bucket.at_ms) / 1000) * per_s);
-    bucket.at_ms = now_ms;
-    if (bucket.tokens < 1) return false;
-    bucket.tokens--;
+    if (!bucket.fill(per_s, per_s, now_ms)) return false;
+    bucket.take();
     return true;
   }
 }

@@ -222,7 +222,6 @@ class Supervisor {
     await this.mi?.close();
     this.fleet.order({ kind: 'stop' });
     await this.fleet.close();
-    await this.doorman?.terminate();
     await this.routes?.close();
     await this.dispatcher.terminate();
     await this.store?.terminate();

@@ -6,14 +6,14 @@ import { randomBytes } from 'node:crypto';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { Piscina } from 'piscina';
-import { createDatagramLink, type DatagramLinkDescriptor } from '../ipc/datagram-link.js';
-import { createDoorbell, Doorbell, type DoorbellDescriptor } from '../ipc/doorbell.js';
+import { createDatagramLink } from '../ipc/datagram-link.js';
+import { createDoorbell, type DoorbellDescriptor } from '../ipc/doorbell.js';
 import { createLink, type LinkDescriptor } from '../ipc/link.js';
 import type { ListenAddress } from './addresses.js';
 import { bootSipWorker } from './boot.js';
 import type { Config } from './config.js';
 import type { DoormanThreadData } from './doorman-thread.js';
-import { createGate, type GateDescriptor, GateState } from './gate.js';
+import { createGate, type GateDescriptor } from './gate.js';
 import { Guard } from './guard.js';
 import { allFilesOf } from './journal/files.js';
 import type { CallSource } from './journal/recover-calls.js';
@@ -192,9 +192,8 @@ export class WorkerFleet {
       reports: link.reports,
       decisions: link.decisions,
       datagrams_out: this.between[index] ?? [],
-      datagrams_in: this.between.map((row) => row[index]),
+      datagrams_in: [...this.between.map((row) => row[index]), this.doorman.datagrams[index]],
       gate: this.doorman.gates[index] as GateDescriptor,
-      from_doorman: this.doorman.datagrams[index] as DatagramLinkDescriptor,
       doorman: this.doorman.doorbell,
       run: `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(2).toString('hex')}`,
       control: port2,
@@ -300,9 +299,6 @@ export class WorkerFleet {
     const { dispatcher } = this;
     if (dispatcher === undefined) return;
     Atomics.store(new Int32Array(this.services), index, OUT_OF_SERVICE);
-    // Nobody else would open it, and the doorman would stay.
-    new GateState(this.doorman.gates[index] as GateDescriptor).open();
-    new Doorbell(this.doorman.doorbell).ring();
     this.guard.take(index);
     await dispatcher.ask({ retire: index });
     await dispatcher.ask({ abandon: index });

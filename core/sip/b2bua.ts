@@ -83,8 +83,8 @@ export class B2bua implements TransactionUser<RequestOwner> {
       if (!beginsCall(message)) {
         const scope = this.isRepeated(message) ? undefined : this.scopeOf(message);
         if (scope !== undefined) this.env.recorder?.datagram(scope, text, path);
-      } else if (isNewCall(message) && !this.knows(message.callId)) {
-        if (!this.env.admits(message, path)) return this.turnAway(message, path);
+      } else if (isNewCall(message) && !this.knows(message.callId) && !this.env.admits(message, path)) {
+        return this.turnAway(message, path);
       }
     }
     this.layer.take(message, path);

@@ -23,8 +23,9 @@ function slot(hash: number): number {
   return (h ^ (h >>> 16)) & (SHARDS - 1);
 }
 
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5 | 0;
+/** FNV-1a of a byte string. @param basis what to begin with, to go on from another's hash */
+export function hashOf(text: string, basis = 0x811c9dc5 | 0): number {
+  let hash = basis;
   for (let i = 0; i < text.length; i++) hash = mix(hash, text.charCodeAt(i));
   return hash;
 }

@@ -2,15 +2,16 @@
 import t from 'tap';
 import { sdp, World } from '../support/virtual-world.js';
 
+const invite = {
+  uri: 'sip:support@192.0.2.1',
+  sdp: sdp('10.0.0.1', 4000),
+  callId: 'one@10.0.0.1',
+  cseq: 1,
+};
+
 t.test('a caller who is turned away gets 503 with Retry-After, and may try again', async (t) => {
   const world = new World();
   const caller = world.peer('10.0.0.1');
-  const invite = {
-    uri: 'sip:support@192.0.2.1',
-    sdp: sdp('10.0.0.1', 4000),
-    callId: 'one@10.0.0.1',
-    cseq: 1,
-  };
   world.admits = false;
   caller.send('INVITE', invite);
   t.match(caller.response(503).header('retry-after'), /^[1-3]$/);
@@ -27,12 +28,6 @@ t.test('a caller who is turned away gets 503 with Retry-After, and may try again
 t.test('calls that are there are not turned away', async (t) => {
   const world = new World();
   const caller = world.peer('10.0.0.1');
-  const invite = {
-    uri: 'sip:support@192.0.2.1',
-    sdp: sdp('10.0.0.1', 4000),
-    callId: 'one@10.0.0.1',
-    cseq: 1,
-  };
   const branch = caller.send('INVITE', invite);
   caller.response(100);
   world.admits = false;

@@ -15,6 +15,11 @@ async function node(type: 'udp4' | 'udp6', port = 0): Promise<Socket> {
   return socket;
 }
 
+/** Until that holds, or some seconds are over. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let waited = 0; !holds() && waited < 1_000; waited++) await sleep(2);
+}
+
 /** What comes to a socket until it has been so many datagrams. */
 async function read(udp: BatchUdp, socket: BatchSocket, count: number): Promise<[string, string, number][]> {
   const came: [string, string, number][] = [];
@@ -48,7 +53,7 @@ else {
       peer.on('message', (bytes) => back.push(bytes.toString('latin1')));
       for (const text of sent) socket.send(text, LOOPBACK[type], port);
       udp.flush();
-      for (let waited = 0; back.length < sent.length && waited < 1_000; waited++) await sleep(2);
+      await until(() => back.length === sent.length);
       t.same(back, sent);
       peer.close();
       socket.close();
@@ -66,7 +71,7 @@ else {
     socket.send('no way there from loopback', '192.0.2.1', port);
     socket.send('two', '127.0.0.1', port);
     udp.flush();
-    for (let waited = 0; came < 2 && waited < 1_000; waited++) await sleep(2);
+    await until(() => came === 2);
     t.equal(came, 2);
     peer.close();
     socket.close();
@@ -81,7 +86,7 @@ else {
     const sender = await node('udp4');
     const send = (): void => sender.send('x', port, '127.0.0.1');
     send();
-    for (let waited = 0; came < 1 && waited < 1_000; waited++) await sleep(2);
+    await until(() => came === 1);
     t.equal(came, 1);
     const socket = udp.open('127.0.0.1', port);
     for (let i = 0; i < 20; i++) send();
@@ -89,7 +94,7 @@ else {
     t.equal(came, 1, 'it has them now');
     socket.deafen(9);
     for (let i = 0; i < 20; i++) send();
-    for (let waited = 0; came < 21 && waited < 1_000; waited++) await sleep(2);
+    await until(() => came === 21);
     t.equal(came, 21);
     t.equal((await read(udp, socket, 20)).length, 20, 'what had come to it before can still be read');
     for (const opened of [before, sender]) opened.close();
