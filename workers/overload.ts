@@ -23,7 +23,9 @@ const SHORT_MS = 8;
 const MUCH_MORE = 1.02;
 const BOLDER = 0.005;
 const MOST_MORE = 1.08;
-const MIN_PER_S = 10;
+/** So few calls a second any machine can do: one that is too slow for them is busy with something else, and to turn
+ * them away would help nobody. */
+const FEW_PER_S = 20;
 /** Windows after which it is over, where nobody had to be turned away. */
 const CALM_WINDOWS = 10;
 
@@ -101,16 +103,16 @@ export class Overload {
     if (!this.overloaded) {
       this.usual_per_s +=
         ((this.let_in / took_ms) * 1000 - this.usual_per_s) * Math.min(1, took_ms / USUAL_MS);
-      const started = now_ms - this.since_ms >= START_MS;
-      if (started && least_ms >= BEGIN_MS && least_ms >= this.before_ms && this.before_ms >= BEGIN_MS) {
-        gate.narrow(Math.max(MIN_PER_S, this.usual_per_s));
+      const many = now_ms - this.since_ms >= START_MS && this.usual_per_s >= FEW_PER_S;
+      if (many && least_ms >= BEGIN_MS && least_ms >= this.before_ms && this.before_ms >= BEGIN_MS) {
+        gate.narrow(this.usual_per_s);
         this.calm = 0;
         this.short = 0;
       }
     } else {
       this.calm = turned_away > 0 ? 0 : this.calm + took_ms / WINDOW_MS;
       if (this.calm >= CALM_WINDOWS) gate.open();
-      else gate.narrow(Math.max(MIN_PER_S, gate.per_s * this.change(least_ms, turned_away > 0)));
+      else gate.narrow(Math.max(FEW_PER_S, gate.per_s * this.change(least_ms, turned_away > 0)));
     }
     this.before_ms = least_ms;
     this.least_ms.length = 0;

@@ -97,10 +97,8 @@ t.test('a worker that dies again and again takes only its own shards out of serv
 });
 
 t.test('while callers come and go, no call fails when a worker dies', { timeout: 180_000 }, async (t) => {
-  const lines: string[] = [];
   const options = { workers: WORKERS, victim: 0, kills: 1, rate: 8, agents: 60, talk: 4, db: 'embedded' };
-  const figures = await benchDeath(options, (line) => lines.push(line));
-  t.comment(lines.join('\n'));
+  const figures = await benchDeath(options, (line) => t.comment(line));
   const { kills, failed_others, failed_own, agents_stuck, violations } = figures;
   t.same(
     { kills, failed_others, failed_own, agents_stuck, violations },

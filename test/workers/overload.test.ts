@@ -81,6 +81,18 @@ t.test('every call is let in while datagrams do not wait', async (t) => {
   t.notOk(worker.overload.overloaded);
 });
 
+t.test(
+  'few calls are never turned away: a machine too slow for them is busy with something else',
+  async (t) => {
+    const worker = new Worker(1_000);
+    worker.run(3_000, 8);
+    worker.capacity_per_s = 4;
+    worker.run(5_000, 8);
+    t.ok(worker.longest_ms > 1_000, 'they wait');
+    t.equal(worker.gate.state.away, 0);
+  },
+);
+
 t.test('what a pause has left turns nobody away', async (t) => {
   const worker = new Worker(1_000);
   worker.run(5_000, 600);

@@ -18,7 +18,8 @@ export interface SceneOptions {
   db: string;
 }
 
-const SETTLE_MS = 90_000;
+/** Beyond the longest talk. */
+const SETTLE_MS = 50_000;
 const REMARKS = 10;
 
 export class Scene {
@@ -92,15 +93,18 @@ export class Scene {
     engine: EngineProcess,
   ): Promise<{ agents_stuck: number; reckoning: Reckoning; cdrs: CdrSeen[] }> {
     const { children, crowd, options, say } = this;
-    if (!(await children.until(() => crowd.present === 0, SETTLE_MS)))
+    const settle_ms = options.talk * 1000 + SETTLE_MS;
+    if (!(await children.until(() => crowd.present === 0, settle_ms))) {
       for (const line of crowd.stragglers.slice(0, REMARKS)) say(line);
+      say(`calls in the engine: ${JSON.stringify(await engine.mi('cc_list_calls'))}`);
+    }
     let agents_stuck = options.agents;
     await children.until(async () => {
       const free = await engine.census('free');
       const wrapup = await engine.census('wrapup');
       agents_stuck = options.agents - free.agents - wrapup.agents;
       return agents_stuck === 0 && free.calls === 0;
-    }, SETTLE_MS);
+    }, settle_ms);
     const code = await engine.stop();
     if (code !== 0) throw new BenchError(`the engine ended with code ${code}: ${engine.child.tail()}`);
     const cdrs = await this.database.cdrs();
