@@ -11,6 +11,7 @@ import { Call } from './call.js';
 import { CallScope } from './call-scope.js';
 import { MAX_ROUTES } from './dialog.js';
 import { ALLOW, type B2buaEnvironment, type B2buaOptions, type Routed, SUPPORTED } from './environment.js';
+import { unwanted } from './keeping.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { beginsCall, isNewCall } from './new-call.js';
 import { parseMessage } from './parser.js';
@@ -121,6 +122,12 @@ export class B2bua implements TransactionUser<RequestOwner> {
     const call = this.calls.get(decision.call);
     // Of a bridge the dispatcher knows nothing, but when it is told again of what led to it.
     if (call === undefined || call.bare) return;
+    if (decision.kind === 'keep') {
+      // Recorded as what it comes to, which mostly is nothing.
+      for (const leg of unwanted(call.legs, decision))
+        this.decide({ kind: 'drop', call: call.id, leg: leg.number });
+      return;
+    }
     this.env.recorder?.decision(call.scope, decision);
     switch (decision.kind) {
       case 'entered':
@@ -130,8 +137,6 @@ export class B2bua implements TransactionUser<RequestOwner> {
         return call.connect(decision);
       case 'drop':
         return call.drop(decision.leg);
-      case 'keep':
-        return call.keep(decision);
       case 'refer':
         return call.refer(decision);
       case 'transfer':

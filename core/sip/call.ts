@@ -9,7 +9,6 @@ import type {
   Connect,
   ConnectAnnounced,
   EndCall,
-  Keep,
   Refer,
   Report,
   Transfer as TransferDecision,
@@ -22,7 +21,6 @@ import type { CallSetup } from './call-setup.js';
 import { CallerTransfers, type HandedOnCall } from './caller-transfer.js';
 import type { B2buaOptions } from './environment.js';
 import { carryInvite, carryRequest, type Exchange } from './exchange.js';
-import { unwanted } from './keeping.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { sdpOf } from './message-facts.js';
 import { Moving, type MovingCall } from './moving.js';
@@ -122,10 +120,6 @@ export class Call
     if (this.current?.number !== number) return;
     this.current.release();
     this.current = undefined;
-  }
-
-  keep(decision: Keep): void {
-    for (const { number } of unwanted(this.legs, decision)) this.drop(number);
   }
 
   refer({ uri }: Refer): void {
