@@ -1,5 +1,6 @@
 /** The dispatcher's journal, live: at the end of each turn, what the turn changed. */
 import { open, rename, rm } from 'node:fs/promises';
+import { cidAfter, isCidFrom } from '../../core/acd/cid.js';
 import type { Command } from '../../core/acd/commands.js';
 import type { Dispatcher } from '../../core/acd/dispatcher.js';
 import { agentMemory, callMemory, flowMemory, provisioningMemory } from '../../core/acd/memory.js';
@@ -43,6 +44,8 @@ export class AcdJournal {
   private readonly flows = new Set<number>();
   private readonly records: StoreRecord[] = [];
   private counters_due_ms = 0;
+  /** What a start would take for the next cid, by all that is written; -1 before anything is. */
+  private known_cid = -1;
   private engine_due = false;
   private provisioning_due = false;
   private applied_due = false;
@@ -132,8 +135,12 @@ export class AcdJournal {
     if (this.provisioning_due) put({ kind: 'provisioning', value: provisioningMemory(acd) });
     for (const row of this.calls) {
       const call = acd.call_rows.get(row);
-      if (call !== undefined) put({ kind: 'call', value: callMemory(call) });
+      if (call === undefined) continue;
+      put({ kind: 'call', value: callMemory(call) });
+      if (isCidFrom(call.cid, this.known_cid)) this.known_cid = cidAfter(call.cid);
     }
+    // Of a call that is gone in the turn in which it came nothing else says it.
+    this.engine_due ||= this.known_cid !== this.dispatcher.nextCid;
     for (const row of this.agents) {
       const agent = acd.agent_rows.get(row);
       if (agent !== undefined) put({ kind: 'agent', value: agentMemory(agent) });
@@ -146,7 +153,7 @@ export class AcdJournal {
     for (const rows of [this.calls, this.agents]) if (rows.size > 0) rows.clear();
     this.records.length = 0;
     if (this.timers.now_ms >= this.counters_due_ms) this.writeCounters(put);
-    else if (this.engine_due) put({ kind: 'engine', value: this.dispatcher.engineMemory() });
+    else if (this.engine_due) this.writeEngine(put);
     if (this.applied_due) put({ kind: 'applied', value: this.options.applied() });
     this.provisioning_due = false;
     this.engine_due = false;
@@ -161,8 +168,14 @@ export class AcdJournal {
       if (flow !== undefined) put({ kind: 'flow', value: flowMemory(flow) });
     }
     this.flows.clear();
-    put({ kind: 'engine', value: this.dispatcher.engineMemory() });
+    this.writeEngine(put);
     this.counters_due_ms = this.timers.now_ms + COUNTERS_MS;
+  }
+
+  private writeEngine(put: (entry: AcdEntry) => void): void {
+    const value = this.dispatcher.engineMemory();
+    put({ kind: 'engine', value });
+    this.known_cid = value.next_cid;
   }
 
   /**

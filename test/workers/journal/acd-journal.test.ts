@@ -9,6 +9,42 @@ import { agentConfig, Centre, flowConfig } from '../../acd/centre.js';
 
 const CALL = 'run-0-1';
 
+t.test('a cid is given out once, also where its call was gone in the turn in which it came', async (t) => {
+  const folder = t.testdir();
+  const { dispatcher, timers } = new Centre([flowConfig()], [agentConfig({ id: 'ann' })]);
+  const journal = new AcdJournal(
+    { folder, sync: 'none', log() {}, calls: true, record_seq: 0, applied: () => [], store_file: () => 0 },
+    dispatcher,
+    timers,
+  );
+  await journal.begin();
+  const turn = (...reports: Report[]): void => {
+    for (const report of reports) dispatcher.report(report, 0);
+    journal.commit(true);
+    dispatcher.out.clear();
+  };
+  const next = () => recoverAcd(acdFrames(folder, () => {})).memory?.engine.next_cid;
+  const caller = {
+    flow: 'sales',
+    caller_user: 'carol',
+    caller_display: '',
+    media: 'rtp',
+    param: '',
+  } as const;
+  const at_ms = timers.now_ms;
+  turn({ kind: 'arrived', call: 'run-0-1', at_ms, ...caller });
+  t.equal(next(), 2);
+  turn(
+    { kind: 'arrived', call: 'run-0-2', at_ms, ...caller },
+    { kind: 'caller_gone', call: 'run-0-2', at_ms, how: 'cancel' },
+  );
+  t.equal(next(), 3);
+  turn({ kind: 'arrived', call: 'run-0-3', at_ms, ...caller });
+  t.equal(next(), 4);
+  t.equal(next(), dispatcher.nextCid);
+  await journal.close();
+});
+
 t.test(
   'a turn that tells nobody anything becomes safe with the next that does, or when it has waited',
   async (t) => {
