@@ -34,8 +34,8 @@ export const reportCodec = unionCodec<Report>({
     },
   },
   leg_connected: {
-    number: 3,
-    fields: { call: 'text', leg: 'number', role: { media: 0, agent: 1 }, answered_ms: 'number' },
+    number: 16,
+    fields: { call: 'text', leg: 'number', answered_ms: 'number', role: { media: 0, agent: 1 } },
   },
   leg_failed: {
     number: 4,

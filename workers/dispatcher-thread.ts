@@ -164,9 +164,12 @@ class DispatcherThread {
     if ('next_cid' in message) this.dispatcher.cidsFrom(message.next_cid);
     else if ('replace' in message) this.replace(message.replace);
     else if ('abandon' in message) this.dispatcher.workerGone(message.abandon);
-    else if ('retire' in message)
-      return { request, result: { ok: true }, last_seq: this.retire(message.retire) };
-    else {
+    else if ('retire' in message) {
+      const last_seq = this.retire(message.retire);
+      // What it decides goes where the worker was, not to the next one, which has not heard what was before.
+      await turnEnd();
+      return { request, result: { ok: true }, last_seq };
+    } else {
       const result = this.dispatcher.command(message.command);
       this.journal.commanded(message.command.kind);
       // Who asked finds it safe and the rows changed: that is done when the turn has ended.

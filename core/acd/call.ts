@@ -84,12 +84,14 @@ export class Call {
   last_start_ms: number;
   /** The media leg that the caller is joined to. */
   media_leg = 0;
-  /** The last one that he was joined to. */
+  /** The last media leg that he was joined to, or that was dropped before; what is said of it has been heard. */
   media_joined = 0;
   media_since_ms = 0;
   /** The media leg being set up. */
   media_setup = 0;
   agent_leg = 0;
+  /** The last agent's leg that the caller was joined to. */
+  agent_joined = 0;
   /** The leg to the message that the agent hears first. */
   announcement_leg = 0;
   /** Whether any leg has been joined to the caller, who thus is answered. */

@@ -68,7 +68,18 @@ export class Calls {
       if (leg <= call.media_joined) return;
       this.legs.mediaJoined(call, leg);
       this.armMessage(call);
-    } else if (leg === call.agent_leg) this.agentAnswered(call, answered_ms);
+    } else if (leg === call.agent_leg) {
+      call.agent_joined = leg;
+      this.agentAnswered(call, answered_ms);
+    } else if (leg > call.agent_joined) this.joinedToDropped(call, leg);
+  }
+
+  /** He was joined to an agent's leg that is being dropped: what he heard before is gone, and that goes too. */
+  private joinedToDropped(call: Call, leg: number): void {
+    call.agent_joined = leg;
+    call.caller_answered = true;
+    this.legs.mediaEnded(call);
+    this.mediaOver(call);
   }
 
   /** An agent who gets a message first has answered. */
@@ -279,7 +290,7 @@ export class Calls {
         return;
       case 'queued':
       case 'preagent':
-        if (!call.caller_answered) this.legs.send(call, { kind: 'progress', call: call.id });
+        if (!call.caller_answered) this.legs.answer(call, { kind: 'progress', call: call.id });
         this.legs.retryQueue(call);
         return;
       case 'toagent':

@@ -23,7 +23,7 @@ export class Legs {
     if (!this.acd.away.has(call)) this.answer(call, decision);
   }
 
-  /** Tells it what it has asked, or that all is over: also one that has not said yet that it is back. */
+  /** Tells it what follows from what it has just said: also before it has said that it is back. */
   answer(call: Call, decision: Decision): void {
     this.acd.out.decisions.push({ worker: call.worker, decision });
   }
@@ -93,7 +93,9 @@ export class Legs {
   private mediaUri(call: Call): string {
     const { message_welcome, message_dissuading } = call.flow.config;
     if (call.state === 'welcome') return message_welcome;
-    if (call.state === 'dissuading1' || call.state === 'dissuading2') return message_dissuading;
+    // Who is asked to call the message himself hears the queue's meanwhile.
+    const dissuaded = call.state === 'dissuading1' || call.state === 'dissuading2';
+    if (dissuaded && !call.referring) return message_dissuading;
     return this.queueUri(call);
   }
 
@@ -154,7 +156,10 @@ export class Legs {
   /** The agent's leg has been joined: the worker released what played, nothing else is to start. */
   agentJoined(call: Call): void {
     this.stopTimers(call);
-    if (call.media_setup !== 0) this.send(call, { kind: 'drop', call: call.id, leg: call.media_setup });
+    if (call.media_setup !== 0) {
+      this.send(call, { kind: 'drop', call: call.id, leg: call.media_setup });
+      call.media_joined = call.media_setup;
+    }
     call.media_leg = 0;
     call.media_setup = 0;
     call.media_failures = 0;

@@ -100,6 +100,7 @@ export function callMemory(call: Call): CallMemory {
     media_since_ms: call.media_since_ms,
     media_setup: call.media_setup,
     agent_leg: call.agent_leg,
+    agent_joined: call.agent_joined,
     announcement_leg: call.announcement_leg,
     referring: call.referring,
     picked_up_ms: call.picked_up_ms,

@@ -288,6 +288,47 @@ t.test(
   },
 );
 
+t.test('queue media that answers as it is dropped for the agent is not what the caller hears', async (t) => {
+  const c = new Centre([welcomed], [ann], open);
+  c.arrive('a');
+  c.connected('a', 1);
+  c.pass(3);
+  c.ended('a', 1);
+  c.pass(1);
+  t.match(c.connect('a'), { role: 'media', leg: 3 });
+  c.connected('a', 2);
+  t.match(c.decisions.at(-1), { kind: 'drop', leg: 3 });
+  c.ended('a', 2);
+  t.match(c.connect('a'), { role: 'media', leg: 4 }, 'he hung up at once: back to the queue');
+  c.connected('a', 3);
+  c.failed('a', 4);
+  c.pass(1);
+  t.match(c.connect('a'), { role: 'media', leg: 5 }, 'and it is tried again');
+});
+
+t.test(
+  'an agent who answers as he is freed by management leaves the caller to the queue’s media',
+  async (t) => {
+    const c = new Centre([flowConfig()], [off], open);
+    c.arrive('a');
+    c.connected('a', 1);
+    c.pass(5);
+    c.login('ann', true);
+    t.match(c.connect('a'), { role: 'agent', leg: 2 });
+    c.command({ kind: 'internal_dispatching', on: false });
+    c.command({ kind: 'release_agent', agent_id: 'ann' });
+    t.match(c.decisions.at(-1), { kind: 'drop', leg: 2 });
+    t.equal(c.where('a'), 'queued');
+    // What he heard before was let go when he was joined to the agent.
+    c.connected('a', 2);
+    t.match(c.connect('a'), { role: 'media', uri: QUEUE, leg: 3 });
+    c.connected('a', 3);
+    c.connected('a', 2);
+    c.pass(5);
+    t.equal(c.connect('a').leg, 3, 'heard again after a restart it changes nothing');
+  },
+);
+
 t.test('after a welcome, queue media plays once the agent has rung 500 ms', async (t) => {
   const c = new Centre([welcomed], [ann], { queue_pos_param: 'pos' });
   c.arrive('a');

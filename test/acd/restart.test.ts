@@ -313,6 +313,28 @@ t.test('an agent who is given a call whose worker is gone is rung when that is b
   ]);
 });
 
+t.test(
+  'a caller who waits unanswered hears that he is queued from a worker that comes back, too',
+  async (t) => {
+    const centre = new Centre([flowConfig()], [agentConfig({ id: 'ann', logged_in: false })], {
+      reject_on_no_agents: false,
+    });
+    centre.arrive('r-0-1');
+    t.equal(centre.connect('r-0-1').leg, 1);
+    centre.dispatcher.workerDied(0);
+    centre.decisions = [];
+    centre.failed('r-0-1', 1);
+    t.match(centre.decisions, [{ kind: 'progress' }]);
+    centre.report({ kind: 'resumed', call: 'r-0-1' });
+    centre.report({ kind: 'all_resumed' });
+    t.match(centre.decisions, [
+      { kind: 'progress' },
+      { kind: 'keep' },
+      { kind: 'connect', leg: 2, role: 'media' },
+    ]);
+  },
+);
+
 t.test('whom management frees while the worker is gone is not wanted when that is back', async (t) => {
   const centre = new Centre([flowConfig()], [agentConfig({ id: 'ann' })]);
   centre.arrive('r-0-1');

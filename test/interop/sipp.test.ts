@@ -5,7 +5,7 @@ import type { AgentSeed } from '../../tools/provision.js';
 import { HOST, TestEngine } from '../support/engine.js';
 import { SippServer, sippCalls, sippInstalled } from '../support/sipp.js';
 
-const CALLS = { calls: 100, rate_per_s: 50 };
+const CALLS = { calls: 100, rate_per_s: 25 };
 /** More than are ever busy: 1 s of talk and 1 s of wrapup a call. */
 const AGENTS = 200;
 

@@ -63,6 +63,7 @@ const call = layout<CallMemory>({
   media_since_ms: 'number',
   media_setup: 'number',
   agent_leg: 'number',
+  agent_joined: 'number',
   announcement_leg: 'number',
   referring: 'flag',
   picked_up_ms: 'number',
