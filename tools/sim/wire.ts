@@ -99,9 +99,11 @@ export class Wire {
       // The tag in a CANCEL's 200 need not be the INVITE's (9.2 says SHOULD), and is drawn anew.
       for (const server of servers.values()) server.stale ||= server.request.method === 'CANCEL';
       if (has(callId, call.id)) continue;
-      // Who answers its INVITE again is a stranger to it.
-      for (const { answers } of clients.values())
-        for (const { response } of answers.values()) tooLate(conversation, response);
+      // Who answers its INVITE again is a stranger to it, and hung up once more.
+      for (const client of clients.values()) {
+        client.finished_ms = 0;
+        for (const { response } of client.answers.values()) tooLate(conversation, response);
+      }
       servers.clear();
       dialogs.clear();
       conversation.described = new Described();
