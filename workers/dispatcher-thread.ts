@@ -160,23 +160,20 @@ class DispatcherThread {
       await this.stop();
       return { request, result: { ok: true } };
     }
+    const reply: DispatcherReply = { request, result: { ok: true } };
     this.turns.begin();
     if ('next_cid' in message) this.dispatcher.cidsFrom(message.next_cid);
     else if ('replace' in message) this.replace(message.replace);
     else if ('abandon' in message) this.dispatcher.workerGone(message.abandon);
-    else if ('retire' in message) {
-      const last_seq = this.retire(message.retire);
-      // What it decides goes where the worker was, not to the next one, which has not heard what was before.
-      await turnEnd();
-      return { request, result: { ok: true }, last_seq };
-    } else {
-      const result = this.dispatcher.command(message.command);
+    else if ('retire' in message) reply.last_seq = this.retire(message.retire);
+    else {
+      reply.result = this.dispatcher.command(message.command);
       this.journal.commanded(message.command.kind);
-      // Who asked finds it safe and the rows changed: that is done when the turn has ended.
-      await turnEnd();
-      return { request, result };
     }
-    return { request, result: { ok: true } };
+    // When the turn has ended it is safe, the rows are changed, and decisions have left: those about the calls of a
+    // worker that has died by its own link, before there is another.
+    await turnEnd();
+    return reply;
   }
 
   /** The worker has died: what it said before counts. @returns the number of its last report */

@@ -68,15 +68,15 @@ export class Calls {
       if (leg <= call.media_joined) return;
       this.legs.mediaJoined(call, leg);
       this.armMessage(call);
-    } else if (leg === call.agent_leg) {
+    } else if (leg > call.agent_joined) {
       call.agent_joined = leg;
-      this.agentAnswered(call, answered_ms);
-    } else if (leg > call.agent_joined) this.joinedToDropped(call, leg);
+      if (leg === call.agent_leg) this.agentAnswered(call, answered_ms);
+      else this.joinedToDropped(call);
+    }
   }
 
   /** He was joined to an agent's leg that is being dropped: what he heard before is gone, and that goes too. */
-  private joinedToDropped(call: Call, leg: number): void {
-    call.agent_joined = leg;
+  private joinedToDropped(call: Call): void {
     call.caller_answered = true;
     this.legs.mediaEnded(call);
     this.mediaOver(call);

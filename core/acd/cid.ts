@@ -6,7 +6,8 @@ export function cidAfter(cid: number): number {
   return cid >= MAX_CID ? 1 : cid + 1;
 }
 
-/** Whether a number in use is given out later than `next`, or is it, and no older one. */
-export function isCidFrom(cid: number, next: number): boolean {
-  return (cid - next + MAX_CID) % MAX_CID < MAX_CID / 2;
+/** What is given out next: `next`, unless it or a later number is in use. @param used one that is */
+export function nextCid(next: number, used: number): number {
+  const older = (used - next + MAX_CID) % MAX_CID >= MAX_CID / 2;
+  return older ? next : cidAfter(used);
 }

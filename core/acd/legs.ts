@@ -70,10 +70,9 @@ export class Legs {
    * would play by now had there been no restart plays.
    */
   sayAgain(call: Call): void {
-    const { agent_leg, media_setup } = call;
+    const { agent_leg, media_setup: media } = call;
     const media_leg = call.media_leg || call.media_joined + 1;
-    this.send(call, { kind: 'keep', call: call.id, agent_leg, media_setup, media_leg });
-    const media = call.media_setup;
+    this.send(call, { kind: 'keep', call: call.id, agent_leg, media_setup: media, media_leg });
     const agent = call.connected ? null : call.agent;
     // In the order of their numbers: a worker takes one that is lower than the last it was told for an old one.
     if (agent !== null && (media === 0 || call.agent_leg < media)) this.ring(call, agent);
@@ -125,7 +124,7 @@ export class Legs {
     });
   }
 
-  /** The caller has been joined to that media leg: the one being set up, or one before it which that has crossed. */
+  /** The caller has been joined to that media leg: the one being set up, or the one before, whose answer has crossed it. */
   mediaJoined(call: Call, leg: number): void {
     call.media_leg = leg;
     call.media_joined = leg;

@@ -71,7 +71,7 @@ export class B2bua implements TransactionUser<RequestOwner> {
     return this.sessions.size;
   }
 
-  /** Numbers of the legs that the dispatcher has had made for the call and that are joined or being set up. */
+  /** @internal Numbers of a call's legs, for the simulator, which holds them against the dispatcher's. */
   legsOf(call: string): number[] {
     return this.calls.get(call)?.legs.map(({ number }) => number) ?? [];
   }

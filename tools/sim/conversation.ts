@@ -10,6 +10,7 @@ export interface Client {
   provisional: boolean;
   /** The first final status that came; 0 before. */
   status: number;
+  /** When it came, or 0 when the engine may have forgotten that. */
   finished_ms: number;
   /** To header of a refusal, which its ACK repeats. */
   to: string;

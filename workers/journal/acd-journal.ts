@@ -1,6 +1,6 @@
 /** The dispatcher's journal, live: at the end of each turn, what the turn changed. */
 import { open, rename, rm } from 'node:fs/promises';
-import { cidAfter, isCidFrom } from '../../core/acd/cid.js';
+import { nextCid } from '../../core/acd/cid.js';
 import type { Command } from '../../core/acd/commands.js';
 import type { Dispatcher } from '../../core/acd/dispatcher.js';
 import { agentMemory, callMemory, flowMemory, provisioningMemory } from '../../core/acd/memory.js';
@@ -44,8 +44,8 @@ export class AcdJournal {
   private readonly flows = new Set<number>();
   private readonly records: StoreRecord[] = [];
   private counters_due_ms = 0;
-  /** What a start would take for the next cid, by all that is written; -1 before anything is. */
-  private known_cid = -1;
+  /** What a start would take for the next cid, by all that is written. */
+  private known_cid = 0;
   private engine_due = false;
   private provisioning_due = false;
   private applied_due = false;
@@ -67,6 +67,7 @@ export class AcdJournal {
 
   /** Begins the journal with all there is. */
   begin(): Promise<void> {
+    this.known_cid = this.dispatcher.nextCid;
     return writeAcdBase(this.options.folder, 0, this.everything());
   }
 
@@ -137,7 +138,7 @@ export class AcdJournal {
       const call = acd.call_rows.get(row);
       if (call === undefined) continue;
       put({ kind: 'call', value: callMemory(call) });
-      if (isCidFrom(call.cid, this.known_cid)) this.known_cid = cidAfter(call.cid);
+      this.known_cid = nextCid(this.known_cid, call.cid);
     }
     // Of a call that is gone in the turn in which it came nothing else says it.
     this.engine_due ||= this.known_cid !== this.dispatcher.nextCid;

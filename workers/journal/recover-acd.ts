@@ -1,5 +1,5 @@
 /** What the dispatcher's journal says: its memory, and where it had come to. */
-import { cidAfter, isCidFrom } from '../../core/acd/cid.js';
+import { nextCid } from '../../core/acd/cid.js';
 import type { Memory } from '../../core/acd/memory.js';
 import { appliedIn, callIn, idIn, memoryIn, nextMemory, recordSeq } from './acd-entries.js';
 import { ACD_JOURNAL } from './acd-journal.js';
@@ -68,7 +68,7 @@ export function recoverAcd(files: readonly Buffer[]): RecoveredAcd {
         case 'call': {
           const { id, cid } = callIn(bytes);
           // The engine's counters are told from time to time only.
-          if (isCidFrom(cid, next_cid)) next_cid = cidAfter(cid);
+          next_cid = nextCid(next_cid, cid);
           calls.set(id, bytes);
           break;
         }

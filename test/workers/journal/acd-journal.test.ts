@@ -1,5 +1,5 @@
 /** What the dispatcher's journal holds after which turn. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { Report } from '../../../core/messages.js';
 import { recordsIn } from '../../../workers/journal/acd-entries.js';
 import { AcdJournal } from '../../../workers/journal/acd-journal.js';
@@ -9,7 +9,8 @@ import { agentConfig, Centre, flowConfig } from '../../acd/centre.js';
 
 const CALL = 'run-0-1';
 
-t.test('a cid is given out once, also where its call was gone in the turn in which it came', async (t) => {
+/** A dispatcher and the journal that it has begun. */
+async function begun(t: Test) {
   const folder = t.testdir();
   const { dispatcher, timers } = new Centre([flowConfig()], [agentConfig({ id: 'ann' })]);
   const journal = new AcdJournal(
@@ -18,6 +19,11 @@ t.test('a cid is given out once, also where its call was gone in the turn in whi
     timers,
   );
   await journal.begin();
+  return { folder, dispatcher, timers, journal };
+}
+
+t.test('a cid is given out once, also where its call was gone in the turn in which it came', async (t) => {
+  const { folder, dispatcher, timers, journal } = await begun(t);
   const turn = (...reports: Report[]): void => {
     for (const report of reports) dispatcher.report(report, 0);
     journal.commit(true);
@@ -48,14 +54,7 @@ t.test('a cid is given out once, also where its call was gone in the turn in whi
 t.test(
   'a turn that tells nobody anything becomes safe with the next that does, or when it has waited',
   async (t) => {
-    const folder = t.testdir();
-    const { dispatcher, timers } = new Centre([flowConfig()], [agentConfig({ id: 'ann' })]);
-    const journal = new AcdJournal(
-      { folder, sync: 'none', log() {}, calls: true, record_seq: 0, applied: () => [], store_file: () => 0 },
-      dispatcher,
-      timers,
-    );
-    await journal.begin();
+    const { folder, dispatcher, timers, journal } = await begun(t);
     const turn = (telling: boolean, report?: Report): number => {
       if (report !== undefined) dispatcher.report(report, 0);
       const due_ms = journal.commit(telling);
